@@ -1,0 +1,97 @@
+"""Real processes that end with the bench, whatever happens to it."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+POLL_SECONDS = 0.005
+LAST_WORDS = 15
+
+
+class BenchError(Exception):
+    """Something that is measured does not run; the sentence says what and why."""
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path],
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stop_seconds: float = 15.0,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a group of its own; at the end all of the group ends."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [*_tied_to_us(), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=env,
+            cwd=cwd or log.parent,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        _end(process, stop_seconds)
+
+
+def _tied_to_us() -> tuple[str, ...]:
+    """Even if the bench is killed, the kernel tells its children to stop."""
+    return ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
+
+
+def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def wait_until(
+    condition: Callable[[], bool],
+    what: str,
+    seconds: float,
+    process: subprocess.Popen[bytes] | None = None,
+    log: Path | None = None,
+) -> None:
+    """Poll until true. Raises BenchError past `seconds`, or when `process` has ended."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        ended = process is not None and process.poll() is not None
+        if ended or time.monotonic() > deadline:
+            said = "it ended" if ended else f"not within {seconds:.0f} s"
+            raise BenchError(f"{what}: {said}.{_last_words(log)}")
+        time.sleep(POLL_SECONDS)
+
+
+def _last_words(log: Path | None) -> str:
+    if log is None or not log.exists():
+        return ""
+    lines = log.read_text(errors="replace").splitlines()[-LAST_WORDS:]
+    return "\n".join(("", "Its log ends with:", *lines))
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections on the port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

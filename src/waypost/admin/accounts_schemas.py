@@ -1,0 +1,180 @@
+"""What the account routes of admins take and answer."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+
+from waypost.accounts.fields import Email, NewPassword, PhoneNumber, Username
+from waypost.accounts.model import Changes, Kind
+from waypost.admin.model import Deed, User
+from waypost.kit.answers import Pagination
+from waypost.kit.config_values import RATE
+from waypost.kit.routing import Body, Query, zulu
+from waypost.kit.texts import Text
+
+MOST_CREDITS = 1_000_000_000_000
+
+
+def _rate(text: str) -> str:
+    try:
+        RATE.parse(text)
+    except ValueError:
+        raise ValueError(f"must be {RATE.expected}") from None
+    return text
+
+
+def _moves(amount: int) -> int:
+    if amount == 0:
+        raise ValueError("must not be zero")
+    return amount
+
+
+RateText = Annotated[Text, AfterValidator(_rate)]
+PoolId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Amount = Annotated[int, Field(ge=-MOST_CREDITS, le=MOST_CREDITS), AfterValidator(_moves)]
+Reason = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+
+class PageQuery(Query):
+    """Which page of the accounts."""
+
+    page: int = Field(1, ge=1, le=1_000_000_000)
+    per_page: int = Field(10, ge=1)
+
+
+class AuditQuery(Query):
+    """Which page of the audit log; `cursor` is the `next_cursor` of the page before."""
+
+    per_page: int = Field(10, ge=1)
+    cursor: str | None = None
+
+
+class NewUserBody(Body):
+    """An account to open; without `credits` it gets the sign-up credits."""
+
+    username: Username
+    password: NewPassword
+    email: Email | None = None
+    notification_number: PhoneNumber | None = None
+    is_admin: bool | None = None
+    credits: int | None = Field(None, ge=0, le=MOST_CREDITS)
+    pool_id: PoolId | None = None
+
+
+class RateLimitsBody(Body):
+    """An account's own limits, such as 10/minute or off; what is left out is the server's."""
+
+    send: RateText | None = None
+    bulk: RateText | None = None
+    status: RateText | None = None
+    default: RateText | None = None
+
+    def given(self) -> dict[Kind, str]:
+        limits: dict[Kind, str | None] = {
+            "send": self.send,
+            "bulk": self.bulk,
+            "status": self.status,
+            "default": self.default,
+        }
+        return {kind: rate for kind, rate in limits.items() if rate is not None}
+
+
+class UserChangeBody(Body):
+    """What is to be different; `rate_limits` replace all former ones."""
+
+    is_active: bool | None = None
+    is_admin: bool | None = None
+    pool_id: PoolId | None = None
+    rate_limits: RateLimitsBody | None = None
+    password: NewPassword | None = None
+
+    def changes(self) -> Changes:
+        return Changes(
+            is_active=self.is_active,
+            is_admin=self.is_admin,
+            pool_id=self.pool_id,
+            rate_limits=None if self.rate_limits is None else self.rate_limits.given(),
+        )
+
+
+class GiftBody(Body):
+    """Credits to give, or to take (negative), and why."""
+
+    amount: Amount
+    reason: Reason
+
+
+class GiftAnswer(BaseModel):
+    """The balance after it."""
+
+    user_id: int
+    credits: int
+
+
+class UserAnswer(BaseModel):
+    """An account as admins see it."""
+
+    id: int
+    username: str
+    email: str | None
+    notification_number: str | None
+    credits: int
+    is_admin: bool
+    is_active: bool
+    pool_id: int
+    rate_limits: dict[str, str]
+    created_at: str
+
+
+class UsersAnswer(BaseModel):
+    """A page of accounts, oldest first."""
+
+    users: list[UserAnswer]
+    pagination: Pagination
+
+
+class DeedAnswer(BaseModel):
+    """An entry of the audit log; `actor_id` is null for what was done from the shell."""
+
+    id: int
+    at: str
+    actor_id: int | None
+    action: str
+    target: str
+    detail: dict[str, object]
+
+
+class AuditAnswer(BaseModel):
+    """Entries, newest first; `next_cursor` is null on the last page."""
+
+    entries: list[DeedAnswer]
+    next_cursor: str | None
+
+
+def shown(user: User) -> UserAnswer:
+    """The answer's form of an account."""
+    account = user.account
+    return UserAnswer(
+        id=account.id,
+        username=account.username,
+        email=account.email,
+        notification_number=account.notification_number,
+        credits=user.credits,
+        is_admin=account.is_admin,
+        is_active=account.is_active,
+        pool_id=account.pool_id,
+        rate_limits={str(kind): rate for kind, rate in account.rate_limits.items()},
+        created_at=zulu(account.created_at),
+    )
+
+
+def shown_deed(deed: Deed) -> DeedAnswer:
+    """The answer's form of an entry."""
+    return DeedAnswer(
+        id=deed.id,
+        at=zulu(deed.at),
+        actor_id=deed.actor_id,
+        action=deed.action,
+        target=deed.target,
+        detail=dict(deed.detail),
+    )

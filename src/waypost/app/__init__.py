@@ -1,0 +1,1 @@
+"""Composition roots: the only rooms that import every feature's `api` and build things."""

@@ -1,0 +1,113 @@
+"""Settings → the ASGI application of one API process."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from itertools import count
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi_offline import FastAPIOffline
+
+from waypost.accounts.guard import Guard
+from waypost.app import operations, routers
+from waypost.app.openapi import describe
+from waypost.kit.clock import Clock, SystemClock
+from waypost.kit.config import Settings
+from waypost.kit.db import Database
+from waypost.kit.ids import Ids
+from waypost.kit.limits import Limiter
+from waypost.kit.listen import Listener
+from waypost.kit.routing import speak_contract
+from waypost.kit.web import App, Edge
+from waypost.messages.accept import Accept
+from waypost.messages.group_commit import GroupCommit
+from waypost.messages.lane import Lane, QueueType
+from waypost.queue.bell import Bell
+
+
+def build(settings: Settings, database_url: str, queue_type: QueueType) -> App:
+    """Everything one API process needs, wired together; it opens when the server starts."""
+    clock: Clock = SystemClock()
+    db = Database(database_url, settings.database_pool_size, "waypost api")
+    guard = Guard(db, settings, clock, Limiter(settings.limits_url))
+    listener = Listener(database_url, guard.hearers())
+    guard.listener = listener
+    bell = Bell(db)
+    accept = Accept(clock, Ids(clock), timedelta(seconds=settings.message_lifetime_seconds))
+    commit = GroupCommit(db, accept, bell, settings.group_commit_max, settings.committers)
+
+    app = _fastapi(_Life(db, listener, bell, commit))
+    app.state.db, app.state.clock, app.state.guard = db, clock, guard
+    app.state.settings = settings
+    lane: App = Lane(app, db, guard, commit, queue_type)
+    if settings.cors_origins:
+        lane = _cors(lane, settings)
+    return Edge(lane, settings.max_body_bytes, _request_ids())
+
+
+class _Life:
+    """What runs beside the requests, from the start of the server to its end."""
+
+    def __init__(self, db: Database, listener: Listener, bell: Bell, commit: GroupCommit) -> None:
+        self._db = db
+        self._listener = listener
+        self._bell = bell
+        self._commit = commit
+
+    @asynccontextmanager
+    async def __call__(self, app: FastAPI) -> AsyncIterator[None]:
+        await self._db.open()
+        committing = asyncio.create_task(self._commit.run())
+        helpers = [asyncio.create_task(h.run()) for h in (self._listener, self._bell)]
+        try:
+            yield
+        finally:
+            self._commit.close()
+            await committing
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+            await self._db.close()
+
+
+def _fastapi(life: _Life) -> FastAPI:
+    app = FastAPIOffline(
+        redoc_url=None,
+        title="Waypost",
+        summary="A self-hosted WhatsApp messaging API with honest accounting",
+        version="0.1.0",
+        openapi_url="/openapi.json",
+        lifespan=life,
+        redirect_slashes=False,
+    )
+    speak_contract(app)
+    for router in routers.ALL:
+        app.include_router(router)
+    app.include_router(operations.router)
+    describe(app)
+    return app
+
+
+def _cors(app: App, settings: Settings) -> App:
+    return CORSMiddleware(
+        app,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+        expose_headers=[
+            "X-Request-ID",
+            "RateLimit-Limit",
+            "RateLimit-Remaining",
+            "RateLimit-Reset",
+            "Retry-After",
+        ],
+    )
+
+
+def _request_ids() -> Callable[[], str]:
+    """Ids that differ between processes by chance and within one by count."""
+    process, numbers = os.urandom(8).hex(), count(1)
+    return lambda: f"req_{process}{next(numbers):08x}"

@@ -1,0 +1,76 @@
+"""Brings a database to the newest schema."""
+
+import logging
+from importlib.resources import files
+
+import asyncpg
+
+from waypost.kit.db import Tx
+
+MIGRATIONS = files("waypost.migrations")
+OLDEST_SERVER = 15
+LOCK = 0x57617970  # "Wayp": one migration at a time, whatever machine it starts on
+
+
+class TooOld(Exception):
+    """The server is older than we can use."""
+
+
+async def migrate(url: str) -> str:
+    """Run the steps that are missing; returns the revision the database is at."""
+    connection = await asyncpg.connect(url)
+    try:
+        _check_version(connection)
+        await connection.execute("select pg_advisory_lock($1)", LOCK)
+        if await current(connection) != newest():
+            await _upgrade(url)
+        return newest()
+    finally:
+        await connection.close()
+
+
+async def current(connection: Tx) -> str | None:
+    """The revision the database is at; None where nothing was laid down."""
+    if await connection.fetchval("select to_regclass('alembic_version')") is None:
+        return None
+    revision: str | None = await connection.fetchval("select version_num from alembic_version")
+    return revision
+
+
+def newest() -> str:
+    """The last step's revision, read off the file names (0001_house.py, 0002_…)."""
+    steps = (step.name for step in MIGRATIONS.joinpath("versions").iterdir())
+    return max(name.split("_")[0] for name in steps if name[:4].isdigit())
+
+
+def _check_version(connection: asyncpg.Connection) -> None:
+    version = connection.get_server_version()
+    if version.major < OLDEST_SERVER:
+        raise TooOld(
+            f"PostgreSQL {version.major} is too old: Waypost needs {OLDEST_SERVER} or newer."
+        )
+
+
+async def _upgrade(url: str) -> None:
+    # Imported here because a start on an up-to-date database needs neither of them, and the two
+    # cost half a second and 40 MB.
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy.ext.asyncio import create_async_engine
+    from sqlalchemy.pool import NullPool
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = create_async_engine(
+        "postgresql+asyncpg://", poolclass=NullPool, async_creator=lambda: asyncpg.connect(url)
+    )
+    async with engine.connect() as connection:
+
+        def upgrade(sync_connection: object) -> None:
+            config.attributes["connection"] = sync_connection
+            command.upgrade(config, "head")
+
+        await connection.run_sync(upgrade)
+        await connection.commit()
+    await engine.dispose()

@@ -1,0 +1,144 @@
+"""The OpenAPI document: FastAPI's own, plus the lean lane's routes and the one error shape."""
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from waypost.messages import lane
+from waypost.messages.schemas import BulkAnswer, BulkBody, SendAnswer, SendBody
+
+REF = "#/components/schemas/{name}"
+
+ERROR: dict[str, Any] = {
+    "type": "object",
+    "required": ["error", "message", "code", "request_id"],
+    "properties": {
+        "error": {"type": "string", "examples": ["INSUFFICIENT_CREDITS"]},
+        "message": {"type": "string"},
+        "code": {"type": "integer", "examples": [403]},
+        "request_id": {"type": "string"},
+        "details": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "problem": {"type": "string"}},
+            },
+        },
+    },
+}
+
+_TIME = {"type": "string", "examples": ["2025-06-03T10:30:00Z"]}
+_MAYBE = {"type": ["string", "null"]}
+
+STATUS: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "queue_id": {"type": "string"},
+        "number": {"type": "string"},
+        "message": {"type": "string"},
+        "status": {"type": "string"},
+        "is_complete": {"type": "boolean"},
+        "is_error": {"type": "boolean"},
+        "error_message": _MAYBE,
+        "error_code": _MAYBE,
+        "attempts": {"type": "integer"},
+        "device_id": {"type": ["integer", "null"]},
+        "template_id": {"type": ["integer", "null"]},
+        "created_at": _TIME,
+        "updated_at": _TIME,
+        "sent_at": _MAYBE,
+        "delivered_at": _MAYBE,
+        "read_at": _MAYBE,
+    },
+}
+
+OPEN = {
+    "/api/auth/login",
+    "/api/auth/register",
+    "/api/auth/refresh",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+}
+
+
+def describe(app: FastAPI) -> None:
+    """Give the application its document, made on first use."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title, version=app.version, summary=app.summary, routes=app.routes
+    )
+    components = document.setdefault("components", {})
+    structs = [SendBody, SendAnswer, BulkBody, BulkAnswer]
+    _, schemas = msgspec.json.schema_components(structs, ref_template=REF)
+    components.setdefault("schemas", {}).update(schemas | {"Error": ERROR, "Status": STATUS})
+    components["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    }
+    document["paths"].update(_lane_paths())
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            _complete(operation, is_open=path in OPEN)
+    return document
+
+
+def _lane_paths() -> dict[str, Any]:
+    return {
+        lane.SEND: {"post": _post("Send a message", "send_message", SendBody, SendAnswer)},
+        lane.BULK: {"post": _post("Send to many", "send_bulk_message", BulkBody, BulkAnswer)},
+        lane.STATUS + "{queue_id}": {
+            "get": {
+                "tags": ["Messages"],
+                "summary": "Where a message stands",
+                "operationId": "message_status",
+                "parameters": [
+                    {
+                        "name": "queue_id",
+                        "in": "path",
+                        "required": True,
+                        "schema": {"type": "string"},
+                    }
+                ],
+                "responses": {"200": _json("The message", "Status")},
+            }
+        },
+    }
+
+
+def _post(
+    summary: str, name: str, body: type[msgspec.Struct], answer: type[msgspec.Struct]
+) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": REF.format(name=body.__name__)}}}
+    return {
+        "tags": ["Messages"],
+        "summary": summary,
+        "description": body.__doc__,
+        "operationId": name,
+        "requestBody": {"required": True, "content": content},
+        "responses": {"200": _json(answer.__doc__ or summary, answer.__name__)},
+    }
+
+
+def _complete(operation: dict[str, Any], is_open: bool) -> None:
+    """What is true of every route: its errors, and whether it wants a token."""
+    responses = operation["responses"]
+    responses.pop("422", None)
+    responses["default"] = _json("Any failure", "Error")
+    if not is_open:
+        operation["security"] = [{"bearer": []}]
+
+
+def _json(description: str, schema: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": REF.format(name=schema)}}}
+    return {"description": description, "content": content}

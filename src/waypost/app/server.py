@@ -1,0 +1,50 @@
+"""uvicorn around our application."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from waypost.kit.web import App
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to the process it runs in."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(
+    app: App, listening: socket.socket, stop_seconds: float, stop: asyncio.Event
+) -> None:
+    """Answer requests until `stop`; then take no more, finish those under way, and return."""
+    config = uvicorn.Config(
+        app,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=max(1, int(stop_seconds) - 2),
+    )
+    server = _Server(config)
+    stopping = asyncio.create_task(_exit_when(stop, server))
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        stopping.cancel()
+    if not server.started:
+        raise SystemExit(1)
+
+
+async def _exit_when(stop: asyncio.Event, server: uvicorn.Server) -> None:
+    await stop.wait()
+    server.should_exit = True

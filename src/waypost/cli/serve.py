@@ -1,0 +1,128 @@
+"""serve, worker and migrate."""
+
+import asyncio
+import http.client
+import json
+import signal
+import threading
+from dataclasses import replace
+
+import uvloop
+from prometheus_client import start_http_server
+from rich.console import Console
+from rich.text import Text
+
+from waypost.app.child import Orders, QueueType
+from waypost.app.first_start import FirstStart, jwt_secret, prepare
+from waypost.app.migrate import migrate as run_migrations
+from waypost.app.supervisor import Child, Supervisor, listen, metrics_dir
+from waypost.cli.database import database_url
+from waypost.kit.clock import SystemClock
+from waypost.kit.config import Settings
+from waypost.kit.embedded import Embedded
+from waypost.kit.log import setup
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def serve(settings: Settings, with_worker: bool) -> None:
+    """Everything on one box, until SIGTERM or Ctrl-C."""
+    setup(settings.log_level, settings.log_format, "supervisor")
+    embedded = None if settings.database_url else Embedded(settings.data_dir)
+    supervisor = Supervisor([], embedded, settings.stop_seconds)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, supervisor.request_stop)
+    listening = listen(settings.host, settings.port)
+    port = listening.getsockname()[1]
+    with metrics_dir() as metrics:
+        try:
+            url = settings.database_url or _start(embedded)
+            first = asyncio.run(prepare(settings, url, SystemClock()))
+            settings = replace(settings, jwt_secret=jwt_secret(settings))
+            for orders in _orders(settings, url, with_worker, listening.fileno()):
+                supervisor.children.append(Child(orders, metrics))
+            supervisor.start()
+            _announce(settings, port, first)
+            supervisor.run()
+        finally:
+            supervisor.stop()
+
+
+def worker(settings: Settings, metrics_port: int | None) -> None:
+    """One worker in this process, until SIGTERM or Ctrl-C."""
+    # Imported here: the other commands need no drivers.
+    from waypost.app.worker import run_worker
+
+    setup(settings.log_level, settings.log_format, "worker")
+    if metrics_port is not None:
+        start_http_server(metrics_port)
+
+    async def until_told(url: str) -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await run_worker(settings, url, stop)
+
+    with database_url(settings) as url:
+        asyncio.run(run_migrations(url))
+        uvloop.run(until_told(url))
+
+
+def migrate(settings: Settings) -> None:
+    """Run the steps that are missing."""
+    with database_url(settings) as url:
+        revision = asyncio.run(run_migrations(url))
+    console.print(f"The database is at revision {revision}.")
+
+
+def _start(embedded: Embedded | None) -> str:
+    if embedded is None:
+        raise ValueError("no database URL and no embedded server")
+    return embedded.start()
+
+
+def _orders(settings: Settings, url: str, with_worker: bool, listening_fd: int) -> list[Orders]:
+    queue_type: QueueType = "embedded" if with_worker else "docker"
+    api = Orders("api", settings, url, queue_type, listening_fd)
+    beside = [Orders("worker", settings, url, queue_type, None)] if with_worker else []
+    return [api] * settings.api_processes + beside
+
+
+def _announce(settings: Settings, port: int, first: FirstStart) -> None:
+    """Greet once the API answers, while the supervisor goes on with its work."""
+    threading.Thread(target=_greet, args=(settings, port, first), daemon=True).start()
+
+
+def _greet(settings: Settings, port: int, first: FirstStart) -> None:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    if _answers(host, port):
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        console.print(Text.from_markup(_greeting(settings, url, first)))
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        # The socket listens already: the answer comes as soon as there is one to give.
+        connection = http.client.HTTPConnection(host, port, timeout=60)
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.client.OK
+    except OSError:
+        return False
+
+
+def _greeting(settings: Settings, url: str, first: FirstStart) -> str:
+    password = first.admin_password or "YOUR_PASSWORD"
+    body = json.dumps({"username": settings.admin_username, "password": password})
+    lines = [f"[bold]Waypost[/] is ready at {url}", f"  Documentation  {url}/docs"]
+    if first.admin_password is not None:
+        lines += [
+            f"  Administrator  {settings.admin_username}",
+            f"  Password       {first.admin_password}  (shown this once)",
+        ]
+    if first.made_sandbox:
+        lines.append("  Senders        three sandbox devices: simulated, nothing reaches WhatsApp")
+    lines += [
+        "  Try it:",
+        f"  curl -X POST {url}/api/auth/login -H 'Content-Type: application/json' -d '{body}'",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""The senders and the pools they share."""

@@ -1,0 +1,54 @@
+"""Make, change and remove devices; say in which state they are wanted."""
+
+from datetime import datetime
+
+from waypost.devices import store
+from waypost.devices.errors import NoSuchDevice
+from waypost.devices.model import Device, DeviceChange, NewDevice, State
+from waypost.kit.db import Tx
+
+
+async def create(tx: Tx, new: NewDevice, at: datetime) -> Device:
+    """Make a device; a simulated one is connected at once."""
+    return await store.insert(tx, new, at)
+
+
+async def change(tx: Tx, id: int, to: DeviceChange) -> Device:
+    """Change its name, pool or configuration."""
+    return _found(await store.change(tx, id, to))
+
+
+async def delete(tx: Tx, id: int) -> Device:
+    """Remove it. What is queued is its pool's and stays; the history of what it sent stays too."""
+    return _found(await store.delete(tx, id))
+
+
+async def pause(tx: Tx, id: int) -> Device:
+    """Hand it no more messages; it stays connected."""
+    return _found(await store.set_paused(tx, id, True))
+
+
+async def resume(tx: Tx, id: int) -> Device:
+    """Hand it messages again."""
+    return _found(await store.set_paused(tx, id, False))
+
+
+async def connect(tx: Tx, id: int, at: datetime) -> Device:
+    """Bring it up."""
+    return _found(await store.set_state(tx, id, State.CONNECTED, at))
+
+
+async def disconnect(tx: Tx, id: int, at: datetime) -> Device:
+    """Take it down until somebody connects it."""
+    return _found(await store.set_state(tx, id, State.DISCONNECTED, at))
+
+
+async def logout(tx: Tx, id: int, at: datetime) -> Device:
+    """End its session with WhatsApp; a simulated device has none and can just connect again."""
+    return _found(await store.set_state(tx, id, State.LOGGED_OUT, at))
+
+
+def _found(device: Device | None) -> Device:
+    if device is None:
+        raise NoSuchDevice
+    return device

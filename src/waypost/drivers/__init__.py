@@ -1,0 +1,1 @@
+"""Talk to WhatsApp; know no database."""

@@ -1,0 +1,54 @@
+"""SQL of the facts."""
+
+import json
+from collections.abc import Sequence
+from uuid import UUID
+
+from waypost.events.model import Event, Type
+from waypost.kit.db import Tx
+from waypost.kit.months import Month, partition_sql
+
+APPEND = """
+insert into message_events (account_id, message_id, number, type, at, detail)
+select * from unnest($1::bigint[], $2::uuid[], $3::integer[], $4::text[], $5::timestamptz[],
+                     $6::jsonb[])
+"""
+
+OF_MESSAGE = """
+select account_id, message_id, number, type, at, detail from message_events
+ where account_id = $1 and message_id = $2 order by number
+"""
+
+
+async def append(tx: Tx, events: Sequence[Event]) -> None:
+    """Add facts, in one statement."""
+    await tx.execute(
+        APPEND,
+        [e.account_id for e in events],
+        [e.message_id for e in events],
+        [e.number for e in events],
+        [e.type for e in events],
+        [e.at for e in events],
+        [None if e.detail is None else json.dumps(e.detail) for e in events],
+    )
+
+
+async def of_message(tx: Tx, account_id: int, message_id: UUID) -> list[Event]:
+    """A message's facts in order."""
+    rows = await tx.fetch(OF_MESSAGE, account_id, message_id)
+    return [
+        Event(
+            row["account_id"],
+            row["message_id"],
+            row["number"],
+            Type(row["type"]),
+            row["at"],
+            None if row["detail"] is None else json.loads(row["detail"]),
+        )
+        for row in rows
+    ]
+
+
+async def make_partition(tx: Tx, month: Month) -> None:
+    """Make room for a month."""
+    await tx.execute(partition_sql("message_events", month))

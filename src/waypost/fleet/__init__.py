@@ -1,0 +1,1 @@
+"""Running the drivers of devices."""

@@ -1,0 +1,1 @@
+"""What devices tell us, whatever their transport."""

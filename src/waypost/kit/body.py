@@ -1,0 +1,65 @@
+"""JSON bodies into structs, fast; and when that fails, every problem with its field."""
+
+import json
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from waypost.kit.errors import Invalid, Problem
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class BodyReader(Generic[S]):
+    """Reads one kind of body. The struct must forbid unknown fields."""
+
+    def __init__(self, struct: type[S]) -> None:
+        self._struct = struct
+        self._decoder = msgspec.json.Decoder(struct)
+
+    def read(self, body: bytes) -> S:
+        """The parsed body; refuses with all that is wrong with it."""
+        try:
+            return self._decoder.decode(body)
+        except (ValueError, RecursionError):
+            raise Invalid.fields(*_problems(self._struct, body)) from None
+
+
+def _problems(struct: type[msgspec.Struct], body: bytes) -> list[Problem]:
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError):
+        return [Problem("body", "is not valid JSON in UTF-8")]
+    if not isinstance(given, dict):
+        return [Problem("body", "must be a JSON object")]
+    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    unknown = [Problem(_name(n), "is not a field here") for n in given if n not in fields]
+    known = [_problem(name, field, given) for name, field in fields.items()]
+    found = [problem for problem in known if problem is not None] + unknown
+    return found or [Problem("body", "is not valid JSON in UTF-8")]
+
+
+def _problem(name: str, field: msgspec.structs.FieldInfo, given: dict[str, Any]) -> Problem | None:
+    if name not in given:
+        return Problem(name, "is required") if field.required else None
+    if is_broken(given[name]):
+        return Problem(name, "holds half of a surrogate pair")
+    try:
+        msgspec.convert(given[name], field.type)
+    except msgspec.ValidationError as error:
+        said, _, where = str(error).partition(" - at `$")
+        return Problem(name + where.rstrip("`"), said.replace("Expected", "must be", 1))
+    return None
+
+
+def is_broken(value: object) -> bool:
+    """Whether a text anywhere inside cannot be written as UTF-8."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _name(given: str) -> str:
+    return given.encode(errors="replace").decode()[:64]

@@ -1,0 +1,43 @@
+"""Routes of history and facts (the send routes and message-status stand in the lean lane)."""
+
+from typing import Annotated, Any
+
+from fastapi import Query as QueryOf
+from pydantic import Field
+
+from waypost.accounts.guard import Reader
+from waypost.kit.page import PageAsk, pagination, write_cursor
+from waypost.kit.routing import Db, contract_router
+from waypost.messages import find, show
+from waypost.messages.filters import FilterQuery
+
+router = contract_router("/api/messages", "Messages")
+
+
+class HistoryQuery(FilterQuery):
+    """Which page of which messages."""
+
+    page: int = Field(1, ge=1, le=2**31)
+    per_page: int = Field(10, ge=1, le=2**31)
+    cursor: str | None = None
+
+
+@router.get("/messages")
+async def history(db: Db, me: Reader, query: Annotated[HistoryQuery, QueryOf()]) -> dict[str, Any]:
+    """Your messages, newest first; `cursor` goes on from a page's `next_cursor`."""
+    ask = PageAsk.of(query.page, query.per_page, query.cursor)
+    async with db.read() as tx:
+        found = await find.history(tx, me.account_id, query.filter(), ask)
+    return {
+        "messages": [show.message(message) for message in found.messages],
+        "pagination": pagination(ask, found.total),
+        "next_cursor": write_cursor(found.next),
+    }
+
+
+@router.get("/{queue_id}/events")
+async def events(db: Db, me: Reader, queue_id: str) -> dict[str, Any]:
+    """What happened to a message, in order."""
+    async with db.read() as tx:
+        message, facts = await find.events(tx, me.account_id, queue_id)
+    return {"queue_id": message.queue_id, "events": [show.event(fact) for fact in facts]}

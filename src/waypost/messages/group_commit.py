@@ -1,0 +1,157 @@
+"""Sends that arrive together are committed together; each caller gets its own answer."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prometheus_client import Counter, Histogram
+
+from waypost.kit.db import CommitUnknown, Database, DatabaseAway, Tx
+from waypost.kit.errors import Refusal, Unavailable
+from waypost.kit.log import get
+from waypost.messages.accept import Accept, Acceptance, Answer, Submission, accepted_ids, look_up
+from waypost.queue.bell import Bell
+from waypost.queue.model import lane_of
+
+LOOK_SECONDS = 15.0
+LOOK_EVERY = 0.25
+
+SIZE = Histogram(
+    "waypost_group_commit_size",
+    "Sends that shared a transaction",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+)
+ACCEPTED = Counter("waypost_messages_accepted_total", "Messages accepted", ["kind"])
+REFUSED = Counter("waypost_sends_refused_total", "Sends refused", ["error"])
+
+log = get(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    submission: Submission
+    answer: asyncio.Future[Acceptance]
+
+
+class GroupCommit:
+    """Collects this process's concurrent sends; `committers` batches are under way at once."""
+
+    def __init__(
+        self, db: Database, accept: Accept, bell: Bell, most: int, committers: int
+    ) -> None:
+        self._db = db
+        self._accept = accept
+        self._bell = bell
+        self._most = most
+        self._committers = committers
+        self._waiting: deque[_Waiting] = deque()
+        self._arrived = asyncio.Event()
+        self._closed = False
+
+    async def submit(self, submission: Submission) -> Acceptance:
+        """Wait for the commit that holds the submission; raises its refusal."""
+        if self._closed:
+            raise Unavailable("This server is shutting down. Try again.", retry_after=1)
+        waiting = _Waiting(submission, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._arrived.set()
+        return await waiting.answer
+
+    async def run(self) -> None:
+        """Commit until closed, then what is left, and return."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._committers):
+                group.create_task(self._commit_batches())
+
+    def close(self) -> None:
+        """Take no more; `run` returns when all that came has its answer."""
+        self._closed = True
+        self._arrived.set()
+
+    async def _commit_batches(self) -> None:
+        while True:
+            await self._arrived.wait()
+            batch = self._next_batch()
+            if batch:
+                await self._commit(batch)
+            elif self._closed:
+                return
+            else:
+                self._arrived.clear()
+
+    def _next_batch(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        messages = 0
+        while self._waiting and messages < self._most:
+            waiting = self._waiting.popleft()
+            messages += len(waiting.submission.recipients)
+            batch.append(waiting)
+        return batch
+
+    async def _commit(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            answers = await self._answers([waiting.submission for waiting in batch])
+        except Refusal as refusal:
+            answers = [refusal] * len(batch)
+        except Exception as error:
+            # One bad send must fail alone: each is tried by itself.
+            if len(batch) > 1:
+                log.exception("group_commit.split", sends=len(batch))
+                for waiting in batch:
+                    await self._commit([waiting])
+                return
+            _set(batch[0], error)
+            return
+        self._hand_over(batch, answers)
+
+    async def _answers(self, submissions: Sequence[Submission]) -> Sequence[Answer]:
+        answers: Sequence[Answer] = []
+
+        async def accept(tx: Tx) -> None:
+            nonlocal answers
+            answers = await self._accept(tx, submissions)
+
+        try:
+            await self._db.transact(accept)
+        except CommitUnknown:
+            return await self._found(submissions, answers)
+        return answers
+
+    async def _found(
+        self, submissions: Sequence[Submission], answers: Sequence[Answer]
+    ) -> Sequence[Answer]:
+        """After a COMMIT without an answer: look before anyone is told anything."""
+        accounts = {submission.account_id for submission in submissions}
+        deadline = asyncio.get_running_loop().time() + LOOK_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            try:
+                async with self._db.tx() as tx:
+                    there = await look_up(tx, answers, accounts)
+                # It was one transaction: all of it is there, or nothing.
+                return answers if there else [_undone(answer) for answer in answers]
+            except (DatabaseAway, CommitUnknown):
+                await asyncio.sleep(LOOK_EVERY)
+        log.error("group_commit.unconfirmed", sends=len(submissions))
+        raise CommitUnknown
+
+    def _hand_over(self, batch: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
+        SIZE.observe(len(batch))
+        for waiting, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, Refusal):
+                REFUSED.labels(answer.code).inc()
+                _set(waiting, answer)
+                continue
+            ACCEPTED.labels(waiting.submission.kind).inc(len(accepted_ids(answer)))
+            self._bell.ring(lane_of(waiting.submission.pool_id))
+            if not waiting.answer.done():
+                waiting.answer.set_result(answer)
+
+
+def _undone(answer: Answer) -> Answer:
+    return answer if isinstance(answer, Refusal) else DatabaseAway()
+
+
+def _set(waiting: _Waiting, error: Exception) -> None:
+    if not waiting.answer.done():
+        waiting.answer.set_exception(error)

@@ -1,0 +1,125 @@
+"""A message, its statuses, and the one table of steps between them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from waypost.kit import ids
+
+MAX_TEXT = 4096
+MAX_NUMBERS = 200
+
+
+class Status(StrEnum):
+    """Where a message stands, in the contract's words."""
+
+    SCHEDULED = "Scheduled"
+    QUEUED = "Queued"
+    SENDING = "Sending"
+    SENT = "Sent"
+    DELIVERED = "Delivered"
+    READ = "Read"
+    UNCERTAIN = "Uncertain"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    EXPIRED = "Expired"
+
+
+class Class(StrEnum):
+    """How a message was asked for."""
+
+    SINGLE = "single"
+    BULK = "bulk"
+
+
+_S = Status
+
+# The published table: from where to where, and whether the step refunds the message's credit.
+STEPS: dict[tuple[Status, Status], bool] = {
+    (_S.SCHEDULED, _S.QUEUED): False,
+    (_S.SCHEDULED, _S.CANCELLED): True,
+    (_S.SCHEDULED, _S.EXPIRED): True,
+    (_S.QUEUED, _S.SENDING): False,
+    (_S.QUEUED, _S.FAILED): True,
+    (_S.QUEUED, _S.CANCELLED): True,
+    (_S.QUEUED, _S.EXPIRED): True,
+    (_S.SENDING, _S.QUEUED): False,
+    (_S.SENDING, _S.SENT): False,
+    (_S.SENDING, _S.DELIVERED): False,
+    (_S.SENDING, _S.READ): False,
+    (_S.SENDING, _S.FAILED): True,
+    (_S.SENDING, _S.EXPIRED): True,
+    (_S.SENDING, _S.UNCERTAIN): False,
+    (_S.UNCERTAIN, _S.QUEUED): False,
+    (_S.UNCERTAIN, _S.SENT): False,
+    (_S.UNCERTAIN, _S.DELIVERED): False,
+    (_S.UNCERTAIN, _S.READ): False,
+    (_S.UNCERTAIN, _S.FAILED): True,
+    (_S.SENT, _S.DELIVERED): False,
+    (_S.SENT, _S.READ): False,
+    (_S.SENT, _S.FAILED): True,
+    (_S.DELIVERED, _S.READ): False,
+}
+
+COMPLETE = frozenset({_S.SENT, _S.DELIVERED, _S.READ, _S.FAILED, _S.CANCELLED, _S.EXPIRED})
+ERRORS = frozenset({_S.FAILED, _S.EXPIRED})
+
+
+def may_step(before: Status, after: Status) -> bool:
+    """Whether the table allows the step."""
+    return (before, after) in STEPS
+
+
+def refunds(before: Status, after: Status) -> bool:
+    """Whether the step gives the credit back."""
+    return STEPS[before, after]
+
+
+def sources_of(after: Status) -> list[Status]:
+    """The statuses from which the table leads to this one."""
+    return [before for before, to in STEPS if to is after]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as its owner sees it."""
+
+    id: UUID
+    number: int
+    recipient: str
+    body: str
+    status: Status
+    attempts: int
+    device_id: int | None
+    template_id: int | None
+    error_code: str | None
+    error_message: str | None
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime
+    sent_at: datetime | None
+    delivered_at: datetime | None
+    read_at: datetime | None
+
+    @property
+    def queue_id(self) -> str:
+        return show_id(self.id)
+
+    @property
+    def is_complete(self) -> bool:
+        return self.status in COMPLETE
+
+    @property
+    def is_error(self) -> bool:
+        return self.status in ERRORS
+
+
+def show_id(id: UUID) -> str:
+    """The message's id as the contract shows it: `msg_` and 32 hexadecimal digits."""
+    return ids.show("msg", id)
+
+
+def parse_id(text: str) -> UUID | None:
+    """The id behind a shown one, or None where it cannot be one."""
+    return ids.parse("msg", text)

@@ -1,0 +1,141 @@
+"""SQL of reading messages back. Every statement names the account."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from waypost.kit.db import Tx
+from waypost.kit.ids import first_id_at
+from waypost.messages.model import Message, Status
+
+COLUMNS = """
+id, number, recipient, body, status, attempts, device_id, template_id, error_code, error_message,
+created_at, updated_at, expires_at, sent_at, delivered_at, read_at
+"""
+
+FIELDS = [name.strip() for name in COLUMNS.split(",")]
+
+ONE = f"select {COLUMNS} from messages where account_id = $1 and id = $2"
+
+TOTAL = "select total from message_counts where account_id = $1"
+
+RANGE = f"""
+select {COLUMNS} from messages
+ where account_id = $1 and number > $2 and number <= $3 order by number desc
+"""
+
+# {where} is made of the fixed conditions below; every value is a parameter.
+FILTERED = (
+    "select "
+    + COLUMNS
+    + """ from messages
+ where account_id = $1 and {where} order by number desc limit $2 offset $3
+"""
+)
+
+# Of all accounts, for administrators.
+NEWEST = (
+    "select account_id, "
+    + COLUMNS
+    + """ from messages
+ where {where} order by id desc limit $1
+"""
+)
+
+COUNT = """
+select count(*) from (
+    select 1 from messages where account_id = $1 and {where} limit $2
+) as counted
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which messages of an account are wanted; None does not narrow."""
+
+    status: Status | None = None
+    number: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self == Filter()
+
+
+async def one(tx: Tx, account_id: int, id: UUID) -> Message | None:
+    """The account's message of that id."""
+    row = await tx.fetchrow(ONE, account_id, id)
+    return None if row is None else _message(row)
+
+
+async def total(tx: Tx, account_id: int) -> int:
+    """The running number of the account's newest message."""
+    return await tx.fetchval(TOTAL, account_id) or 0
+
+
+async def between(tx: Tx, account_id: int, after: int, last: int) -> list[Message]:
+    """Messages by running number: above `after`, up to `last`, newest first."""
+    return [_message(row) for row in await tx.fetch(RANGE, account_id, after, last)]
+
+
+async def filtered(
+    tx: Tx, account_id: int, wanted: Filter, before: int | None, most: int, skip: int = 0
+) -> list[Message]:
+    """Newest first, from below the running number `before` on."""
+    where, values = _where(wanted, before, first_place=4)
+    rows = await tx.fetch(FILTERED.format(where=where), account_id, most, skip, *values)
+    return [_message(row) for row in rows]
+
+
+async def count(tx: Tx, account_id: int, wanted: Filter, most: int) -> int:
+    """How many the filter finds, counted up to `most`."""
+    where, values = _where(wanted, None, first_place=3)
+    found: int = await tx.fetchval(COUNT.format(where=where), account_id, most, *values)
+    return found
+
+
+async def newest(
+    tx: Tx, wanted: Filter, account_id: int | None, before: UUID | None, most: int
+) -> list[tuple[int, Message]]:
+    """Messages of every account (or of one), each with its account, newest first."""
+    conditions = list(_conditions(wanted, None))
+    if account_id is not None:
+        conditions.append(("account_id = {}", account_id))
+    if before is not None:
+        conditions.append(("id < {}", before))
+    where, values = _placed(conditions, first_place=2)
+    rows = await tx.fetch(NEWEST.format(where=where), most, *values)
+    return [(row["account_id"], _message(row)) for row in rows]
+
+
+def _where(wanted: Filter, before: int | None, first_place: int) -> tuple[str, list[Any]]:
+    return _placed(list(_conditions(wanted, before)), first_place)
+
+
+def _placed(conditions: list[tuple[str, Any]], first_place: int) -> tuple[str, list[Any]]:
+    places = range(first_place, first_place + len(conditions))
+    texts = [text.format(f"${place}") for place, (text, _) in zip(places, conditions, strict=True)]
+    return " and ".join(texts) or "true", [value for _, value in conditions]
+
+
+def _conditions(wanted: Filter, before: int | None) -> Iterator[tuple[str, Any]]:
+    if wanted.status is not None:
+        yield "status = {}", wanted.status
+    if wanted.number is not None:
+        yield "recipient = {}", wanted.number
+    if wanted.since is not None:
+        yield "id >= {}", first_id_at(wanted.since)
+    if wanted.until is not None:
+        yield "id < {}", first_id_at(wanted.until)
+    if before is not None:
+        yield "number < {}", before
+
+
+def _message(row: asyncpg.Record) -> Message:
+    values = {name: row[name] for name in FIELDS}
+    return Message(**{**values, "status": Status(row["status"])})

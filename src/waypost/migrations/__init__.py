@@ -1,0 +1,1 @@
+"""The schema, in steps. Each is ordered plain SQL; Alembic keeps count."""

@@ -1,0 +1,1 @@
+"""The one queue. PgQueuer is named in this folder only."""

@@ -1,0 +1,1 @@
+"""Texts with places for variables, kept for later sends."""
