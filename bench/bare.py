@@ -31,14 +31,14 @@ class Answer:
 
 
 @contextmanager
-def bare(folder: Path, answer: Answer, tokens: str) -> Iterator[Target]:
-    """One bare server process."""
+def bare(folder: Path, answer: Answer, tokens: str) -> Iterator[tuple[Target, int]]:
+    """One bare server process: whom to load, and its id."""
     file, log, port = folder / "answer.json", folder / "bare.log", free_port()
     file.write_text(json.dumps(asdict(answer)))
     command = (sys.executable, "-m", "bench.bare", str(port), file)
     with running(command, log, cwd=Path(__file__).parents[1]) as process:
         wait_until(lambda: listens(port), "The bare server", START_SECONDS, process, log)
-        yield Target(f"http://127.0.0.1:{port}", "send", tokens)
+        yield Target(f"http://127.0.0.1:{port}", "send", tokens), process.pid
 
 
 def main(port: int, file: Path) -> None:

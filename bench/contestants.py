@@ -27,6 +27,7 @@ class Opened:
     """A contestant that runs: whom to load, and what it says it holds."""
 
     target: Target
+    processes: tuple[int, ...]
     held: Callable[[], int] | None = None
     sent: Callable[[], int] | None = None
 
@@ -88,6 +89,7 @@ def _running_waypost(
         url = server.database_url
         yield Opened(
             Target(server.url, kind, str(ground.tokens)),
+            (server.process.pid,),
             partial(store.held, url),
             partial(store.sent, url) if flavour.worker else None,
         )
@@ -96,10 +98,10 @@ def _running_waypost(
 @contextmanager
 def _kannel(ground: Ground) -> Iterator[Opened]:
     with kannel(ground.new_folder()) as running:
-        yield Opened(running.target, running.held)
+        yield Opened(running.target, running.processes, running.held)
 
 
 @contextmanager
 def _bare(ground: Ground) -> Iterator[Opened]:
-    with bare(ground.new_folder(), ground.answer, str(ground.tokens)) as target:
-        yield Opened(target)
+    with bare(ground.new_folder(), ground.answer, str(ground.tokens)) as (target, pid):
+        yield Opened(target, (pid,))

@@ -48,6 +48,7 @@ class Kannel:
 
     target: Target
     admin_port: int
+    processes: tuple[int, ...]
 
     def held(self) -> int:
         """How many messages its bearerbox took: those sent and those still queued."""
@@ -96,7 +97,7 @@ def kannel(folder: Path) -> Iterator[Kannel]:
     ports = {name: free_port() for name in ("admin", "boxes", "smsc", "sendsms")}
     config = folder / "kannel.conf"
     config.write_text(CONFIG.format(password=PASSWORD, spool=spool, **ports))
-    found = Kannel(Target(f"http://127.0.0.1:{ports['sendsms']}", "kannel"), ports["admin"])
+    target = Target(f"http://127.0.0.1:{ports['sendsms']}", "kannel")
     log = folder / "kannel.log"
     smsc = [
         _fake_smsc(),
@@ -112,8 +113,10 @@ def kannel(folder: Path) -> Iterator[Kannel]:
     with running(["bearerbox", *QUIET, config], log, stop_seconds=3) as bearerbox:
         for port in ("admin", "boxes", "smsc"):
             _wait(bearerbox, log, ports[port])
-        with running(smsc, log), running(["smsbox", *QUIET, config], log) as smsbox:
+        with running(smsc, log) as fake, running(["smsbox", *QUIET, config], log) as smsbox:
             _wait(smsbox, log, ports["sendsms"])
+            boxes = (bearerbox.pid, fake.pid, smsbox.pid)
+            found = Kannel(target, ports["admin"], boxes)
             wait_until(found.is_online, "Kannel's fake SMSC", START_SECONDS, bearerbox, log)
             yield found
 

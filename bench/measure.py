@@ -4,15 +4,16 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
 from bench import memory, store
-from bench.contestants import Open
+from bench.contestants import Open, Opened
 from bench.load import Load, Shot, Target, fire
 from bench.memory import Memory
 from bench.plan import CONNECTIONS, PACED_PER_SECOND, Plan
-from bench.processes import wait_until
+from bench.processes import cpu_seconds, wait_until
 from bench.store import SentLatency
 from bench.waypost import Flavour, waypost
 
@@ -29,11 +30,17 @@ class Accepted:
     messages: int
     most_in_flight: int
     held: int | None
-    sent_per_second: float | None
+    sent: int | None
+    cpu_seconds: float
 
     @property
     def per_second(self) -> float:
         return self.messages / self.shot.seconds
+
+    @property
+    def cpu_microseconds(self) -> float:
+        """Processor time of all its processes for each message."""
+        return self.cpu_seconds * 1_000_000 / self.messages if self.messages else 0.0
 
     @property
     def lost(self) -> int:
@@ -69,16 +76,29 @@ def accepted(contestant: Open, load: Load, plan: Plan, seed: int, size: int = 1)
     os.sync()  # what the one before left unwritten is not to slow this one down
     with contestant() as opened:
         fire(opened.target, replace(load, seconds=plan.warm_seconds), seed)
-        held = _settled(opened.held) if opened.held else None
-        sent = opened.sent() if opened.sent else None
+        before, spent = _count(opened), cpu_seconds(*opened.processes)
         shot = fire(opened.target, load, seed + 1)
-        return Accepted(
-            shot,
-            shot.accepted * size,
-            load.connections * size,
-            _settled(opened.held) - held if opened.held and held is not None else None,
-            (opened.sent() - sent) / shot.seconds if opened.sent and sent is not None else None,
-        )
+        spent = cpu_seconds(*opened.processes) - spent
+        after = _count(opened)
+    return Accepted(
+        shot,
+        messages=shot.accepted * size,
+        most_in_flight=load.connections * size,
+        held=None if opened.held is None else after.held - before.held,
+        sent=None if opened.sent is None else after.sent - before.sent,
+        cpu_seconds=spent,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    sent: int
+    held: int
+
+
+def _count(opened: Opened) -> _Count:
+    sent = opened.sent() if opened.sent else 0
+    return _Count(sent, _settled(opened.held) if opened.held else 0)
 
 
 def _settled(held: Callable[[], int]) -> int:
@@ -107,12 +127,10 @@ def paced(data_dir: Path, tokens: Path, plan: Plan, seed: int) -> Paced:
 def sent_from_backlog(data_dir: Path, plan: Plan) -> float:
     """Messages a second that one worker sends from a backlog, by devices without a bound."""
     os.sync()
+    begun = datetime.now(UTC)
     with waypost(data_dir, Flavour(worker=True, sandbox_rate=UNBOUND_SANDBOX)) as server:
-        time.sleep(plan.warm_seconds)
-        before, begun = store.sent(server.database_url), time.monotonic()
-        time.sleep(plan.seconds)
-        after, ended = store.sent(server.database_url), time.monotonic()
-        return (after - before) / (ended - begun)
+        time.sleep(plan.warm_seconds + plan.seconds)
+        return store.sent_per_second(server.database_url, begun)
 
 
 def start(data_dir: Path) -> Start:

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
-PROC = Path("/proc")
+from bench.processes import PROC, tree
+
 KIB_PER_MIB = 1024
 
 
@@ -23,29 +23,13 @@ def of_server(supervisor: int, port: int) -> list[Memory]:
     pss: Counter[str] = Counter()
     rss: Counter[str] = Counter()
     count: Counter[str] = Counter()
-    for pid in _tree(supervisor):
+    for pid in tree(supervisor):
         part = _part(pid, supervisor, port)
         held = _held(pid)
         pss[part] += held["Pss"]
         rss[part] += held["Rss"]
         count[part] += 1
     return [Memory(p, count[p], pss[p] / KIB_PER_MIB, rss[p] / KIB_PER_MIB) for p in count]
-
-
-def _tree(root: int) -> list[int]:
-    pids = [int(path.name) for path in PROC.iterdir() if path.name.isdecimal()]
-    parents = {pid: parent for pid in pids if (parent := _parent(pid)) is not None}
-    tree = [root]
-    for pid in tree:
-        tree += [child for child, parent in parents.items() if parent == pid]
-    return tree
-
-
-def _parent(pid: int) -> int | None:
-    try:
-        return int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
-    except FileNotFoundError:
-        return None
 
 
 def _part(pid: int, supervisor: int, port: int) -> str:

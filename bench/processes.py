@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+PROC = Path("/proc")
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 POLL_SECONDS = 0.005
 LAST_WORDS = 15
 
@@ -95,3 +97,27 @@ def listens(port: int) -> bool:
     """Whether somebody takes connections on the port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def tree(*roots: int) -> list[int]:
+    """The processes and all that descend from them."""
+    pids = [int(path.name) for path in PROC.iterdir() if path.name.isdecimal()]
+    found = list(roots)
+    parents = {pid: int(fields[1]) for pid in pids if (fields := _stat(pid))}
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found
+
+
+def cpu_seconds(*roots: int) -> float:
+    """Processor time that the processes and their descendants have used so far."""
+    stats = filter(None, map(_stat, tree(*roots)))
+    return sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICKS_PER_SECOND
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the state on; none when it has ended."""
+    try:
+        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []

@@ -21,7 +21,7 @@ class Figure:
 
     def show(self, digits: int = 0) -> str:
         middle, least, most = (f"{v:,.{digits}f}" for v in (self.middle, self.least, self.most))
-        return f"{middle} ({least}–{most})"
+        return middle if self.least == self.most else f"{middle} ({least}–{most})"
 
 
 @dataclass(slots=True)

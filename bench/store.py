@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,10 @@ select count(*),
        percentile_cont(array[0.5, 0.99]) within group
            (order by extract(epoch from sent_at - created_at)::float8 * 1000)
 from messages where id = any($1::uuid[]) and sent_at is not null
+"""
+SENT_PER_SECOND = """
+select count(*) / nullif(extract(epoch from max(sent_at) - min(sent_at)), 0)
+from messages where sent_at >= $1
 """
 VERSION = "show server_version"
 
@@ -55,6 +60,11 @@ def sent_latency(url: str, ids: Sequence[UUID]) -> SentLatency:
     [(count, percentiles)] = _ask(url, SENT_LATENCY, ids)
     p50, p99 = percentiles or (0.0, 0.0)
     return SentLatency(int(count), float(p50), float(p99))
+
+
+def sent_per_second(url: str, since: datetime) -> float:
+    """How fast the messages left that were sent since then."""
+    return float(_ask(url, SENT_PER_SECOND, since)[0][0] or 0)
 
 
 def version(url: str) -> str:

@@ -79,7 +79,9 @@ def waypost(data_dir: Path, flavour: Flavour) -> Iterator[Server]:
     env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     begun = time.monotonic()
     with running((*serve, *flavour.flags), log, env | dict(flavour.settings)) as process:
-        wait_until(lambda: _is_up(port, flavour.probe), "waypost serve", START_SECONDS, process, log)
+        wait_until(
+            lambda: _is_up(port, flavour.probe), "waypost serve", START_SECONDS, process, log
+        )
         ready_seconds = time.monotonic() - begun
         database_url = running_url(data_dir)
         if database_url is None:

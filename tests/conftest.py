@@ -19,12 +19,16 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("waypost")
 
 
-@pytest.fixture(scope="session")
-def postgres_url(data_root: Path) -> Iterator[str]:
-    """The server the suite runs on: its own embedded one, or the one that is named."""
-    named = os.environ.get("WAYPOST_TEST_DATABASE_URL")
-    if named:
-        yield named
+EXTERNAL = os.environ.get("WAYPOST_TEST_DATABASE_URL")
+SERVERS = ["embedded", "external"] if EXTERNAL else ["embedded"]
+
+
+@pytest.fixture(scope="session", params=SERVERS)
+def postgres_url(request: pytest.FixtureRequest, data_root: Path) -> Iterator[str]:
+    """The server the tests run on: the embedded one, and again the one that is named."""
+    if request.param == "external":
+        assert EXTERNAL is not None
+        yield EXTERNAL
         return
     embedded = Embedded(data_root / "postgres-of-tests")
     try:

@@ -34,6 +34,9 @@ OWNED = {"credits", "events", "messages", "templates"}
 # Finders that take no account's id, each with the reason.
 FINDERS_ALLOWED = {
     "credits/store.py:differences": "the audit of all balances",
+    "credits/store.py:breaks": "the hourly look at all balances",
+    "messages/store_partitions.py:begin": "takes a lock; reads no rows",
+    "messages/store_stuck.py:unfinished": "the doctor's look at everybody's messages",
     "messages/store_progress.py:unconfirmed": "a simulated device's network, for its driver alone",
 }
 

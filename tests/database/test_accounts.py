@@ -102,9 +102,7 @@ async def test_an_unknown_pool_is_refused_by_its_field(db: Database) -> None:
 
 
 @pytest.mark.parametrize("changes", [Changes(is_active=False), Changes(is_admin=False), None])
-async def test_the_last_active_admin_cannot_be_lost(
-    db: Database, changes: Changes | None
-) -> None:
+async def test_the_last_active_admin_cannot_be_lost(db: Database, changes: Changes | None) -> None:
     boss = await opened(db, "boss", is_admin=True)
     asleep = await opened(db, "asleep", is_admin=True)
     await accounts.change(db, CLOCK, None, asleep.id, Changes(is_active=False))

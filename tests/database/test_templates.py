@@ -119,8 +119,10 @@ async def test_bodies_of_a_batch_are_the_accounts_own(db: Database) -> None:
         theirs = await manage.create(tx, 2, FULL, NOW)
         asked = [(1, mine.id), (1, theirs.id), (2, theirs.id), (1, 0), (1, -1), (1, 2**70)]
         found = await find.bodies(tx, [*asked, (1, mine.id)])
+        foreign = await find.bodies(tx, [(1, theirs.id)])
 
     assert found == {(1, mine.id): HELLO.body, (2, theirs.id): FULL.body}
+    assert foreign == {}
 
 
 async def test_nothing_is_asked_for_a_batch_without_templates(db: Database) -> None:

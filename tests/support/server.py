@@ -79,8 +79,9 @@ class Server:
             time.sleep(0.05)
 
     def is_ready(self) -> bool:
+        path = "/healthz" if "--no-worker" in self.flags else "/readyz"
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+            return httpx.get(self.url + path, timeout=5).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -94,6 +95,7 @@ class Server:
         finally:
             if self.process.poll() is None:
                 self.process.kill()
+                self.process.wait()
 
     def children(self) -> dict[str, int]:
         """Process ids of its direct children, by the end of their command line."""

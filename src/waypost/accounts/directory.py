@@ -69,3 +69,8 @@ def _found(account: Account | None) -> Account:
     if account is None:
         raise NotFound("There is no such account.")
     return account
+
+
+async def leave_pool(tx: Tx, pool_id: int) -> None:
+    """A pool is about to be deleted: let deleted accounts not stand in the way."""
+    await store.leave_pool(tx, pool_id)

@@ -11,6 +11,12 @@ from waypost.kit.db import Tx
 COLUMNS = """id, username, email, notification_number, is_admin, is_active, pool_id, rate_limits,
              created_at"""
 
+# A deleted account must not keep a pool from being deleted.
+LEAVE_POOL = """
+update accounts set pool_id = (select id from pools where is_default)
+ where pool_id = $1 and deleted_at is not null
+"""
+
 POOL = "select id from pools where case when $1::bigint is null then is_default else id = $1 end"
 
 INSERT = f"""
@@ -158,3 +164,8 @@ def account_of(row: asyncpg.Record | None) -> Account | None:
 def _account(row: asyncpg.Record) -> Account:
     values = {name: row[name] for name in Account.__slots__}
     return Account(**{**values, "rate_limits": json.loads(row["rate_limits"])})
+
+
+async def leave_pool(tx: Tx, pool_id: int) -> None:
+    """Let what is left of deleted accounts point at the default pool."""
+    await tx.execute(LEAVE_POOL, pool_id)

@@ -55,10 +55,10 @@ async def create_user(
         body.is_admin or False,
         body.pool_id,
     )
-    credits, kind = (body.credits, Kind.GRANT)
-    if credits is None:
-        credits, kind = config.signup_credits, Kind.SIGNUP
-    return shown(await accounts.create(db, time, me.account_id, new, credits, kind))
+    first = (config.signup_credits, Kind.SIGNUP)
+    if body.credits is not None:
+        first = (body.credits, Kind.GRANT)
+    return shown(await accounts.create(db, time, me.account_id, new, *first))
 
 
 @router.get("/users/{id}")

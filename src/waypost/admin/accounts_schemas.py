@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field
 
 from waypost.accounts.fields import Email, NewPassword, PhoneNumber, Username
 from waypost.accounts.model import Changes, Kind
@@ -13,6 +13,7 @@ from waypost.kit.routing import Body, Query, zulu
 from waypost.kit.texts import Text
 
 MOST_CREDITS = 1_000_000_000_000
+LONGEST_REASON = 500
 
 
 def _rate(text: str) -> str:
@@ -29,10 +30,17 @@ def _moves(amount: int) -> int:
     return amount
 
 
+def _reason(text: str) -> str:
+    reason = text.strip()
+    if not 1 <= len(reason) <= LONGEST_REASON:
+        raise ValueError(f"must have 1 to {LONGEST_REASON} characters")
+    return reason
+
+
 RateText = Annotated[Text, AfterValidator(_rate)]
 PoolId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Amount = Annotated[int, Field(ge=-MOST_CREDITS, le=MOST_CREDITS), AfterValidator(_moves)]
-Reason = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Reason = Annotated[Text, AfterValidator(_reason)]
 
 
 class PageQuery(Query):

@@ -24,7 +24,7 @@ async def collect(tx: Tx, hours: int, now: datetime) -> Stats:
 
 async def _hours(tx: Tx, hours: int, now: datetime) -> list[Hour]:
     since = now.replace(minute=0, second=0, microsecond=0) - (hours - 1) * _HOUR
-    found = await store_stats.hours(tx, first_id_at(since - _SLACK), since)
+    found = await store_stats.hours(tx, first_id_at(since - _SLACK))
     starts = [since + step * _HOUR for step in range(hours)]
     return [found.get(start) or Hour(start) for start in starts]
 

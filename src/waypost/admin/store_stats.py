@@ -16,10 +16,10 @@ select date_trunc('hour', created_at, 'UTC') as at,
        count(read_at) as read,
        count(*) filter (where status = 'Failed') as failed,
        count(*) filter (where status = 'Expired') as expired
-  from messages where id >= $1 and created_at >= $2 group by 1
+  from messages where id >= $1 group by 1
 """
 
 
-async def hours(tx: Tx, first: UUID, since: datetime) -> dict[datetime, Hour]:
-    """The hours from `since` on in which messages were accepted; `first` is the lowest id."""
-    return {row["at"]: Hour(**row) for row in await tx.fetch(HOURS, first, since)}
+async def hours(tx: Tx, first: UUID) -> dict[datetime, Hour]:
+    """The hours in which the messages from this id on were accepted."""
+    return {row["at"]: Hour(**row) for row in await tx.fetch(HOURS, first)}

@@ -30,10 +30,15 @@ from waypost.queue.bell import Bell
 
 def build(settings: Settings, database_url: str, queue_type: QueueType) -> App:
     """Everything one API process needs, wired together; it opens when the server starts."""
-    clock: Clock = SystemClock()
     db = Database(database_url, settings.database_pool_size, "waypost api")
+    return assemble(settings, db, queue_type)
+
+
+def assemble(settings: Settings, db: Database, queue_type: QueueType) -> App:
+    """The application on a database that is not open yet."""
+    clock: Clock = SystemClock()
     guard = Guard(db, settings, clock, Limiter(settings.limits_url))
-    listener = Listener(database_url, guard.hearers())
+    listener = Listener(db.url, guard.hearers())
     guard.listener = listener
     bell = Bell(db)
     accept = Accept(clock, Ids(clock), timedelta(seconds=settings.message_lifetime_seconds))

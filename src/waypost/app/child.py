@@ -1,4 +1,4 @@
-"""A process under the supervisor: `python -m waypost.app.child`.
+"""A process under the supervisor: `python -m waypost.app.child api`, or `worker`.
 
 Its standard input brings its orders, and ends when the supervisor is gone: then it stops too.
 """

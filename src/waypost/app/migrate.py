@@ -52,6 +52,7 @@ def _check_version(connection: asyncpg.Connection) -> None:
 
 
 async def _upgrade(url: str) -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it talks while it is imported
     # Imported here because a start on an up-to-date database needs neither of them, and the two
     # cost half a second and 40 MB.
     from alembic import command
@@ -59,7 +60,6 @@ async def _upgrade(url: str) -> None:
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     engine = create_async_engine(

@@ -6,14 +6,12 @@ from fastapi import Response
 
 from waypost.app import migrate
 from waypost.app.metrics import Backlog, exposition
+from waypost.app.presence import WORKER
 from waypost.devices import pools
 from waypost.kit.db import DatabaseAway, Tx
 from waypost.kit.routing import Db, Time, contract_router
 from waypost.queue import depths
 from waypost.queue.model import lane_of
-
-WORKER = "waypost worker"
-"""How a worker's connections appear in the database's activity."""
 
 router = contract_router("", "Operations")
 

@@ -23,6 +23,7 @@ FIRST_RESTART_SECONDS = 0.2
 MOST_RESTART_SECONDS = 5.0
 STEADY_SECONDS = 10.0
 TRIES = 6
+ROTATE_SECONDS = 3600.0
 POSTGRES_SECONDS = 2.0  # of the time for a stop, what is kept for PostgreSQL's own
 
 log = get(__name__)
@@ -46,7 +47,7 @@ class Child:
     def start(self) -> None:
         fd = self.orders.listening_fd
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "waypost.app.child"],
+            [sys.executable, "-m", "waypost.app.child", self.orders.part],  # for who looks at ps
             stdin=subprocess.PIPE,
             pass_fds=() if fd is None else (fd,),
             env={**os.environ, SHARED_DIR: str(self.metrics_dir)},
@@ -101,6 +102,7 @@ class Supervisor:
     embedded: Embedded | None
     stop_seconds: float
     _stopping: bool = field(default=False)
+    _rotate_at: float = field(default=0.0)
 
     def request_stop(self, *_: object) -> None:
         self._stopping = True
@@ -114,6 +116,9 @@ class Supervisor:
         if self.embedded is not None and not self.embedded.is_running():
             log.error("postgres.ended")
             self.embedded.start()
+        if self.embedded is not None and time.monotonic() >= self._rotate_at:
+            self.embedded.rotate_log()
+            self._rotate_at = time.monotonic() + ROTATE_SECONDS
         for child in self.children:
             child.tend()
 
@@ -135,7 +140,7 @@ class Supervisor:
         for child in self.children:
             child.wait_until_ended(deadline)
         if self.embedded is not None:
-            self.embedded.stop()
+            self.embedded.stop(POSTGRES_SECONDS)
 
 
 @contextmanager

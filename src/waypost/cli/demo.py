@@ -30,7 +30,10 @@ SEND = "/api/messages/send-message"
 BULK = "/api/messages/send-bulk-message"
 STATUS = "/api/messages/message-status"
 HISTORY = "/api/messages/messages"
+CREDITS = "/api/users/user/credits"
 STATEMENT = "/api/users/user/statement"
+
+Query = dict[str, int]
 
 
 @dataclass(slots=True)
@@ -43,7 +46,7 @@ class Customer:
     token: str = field(default="", repr=False)
 
     async def call(
-        self, method: str, path: str, body: object = None, query: dict[str, int] | None = None
+        self, method: str, path: str, body: object = None, query: Query | None = None
     ) -> dict[str, Any]:
         """The answer; a refusal ends the demo."""
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
@@ -54,10 +57,12 @@ class Customer:
             raise DemoFailed(f"{method} {path} was refused: {answer['message']}")
         return answer
 
-    async def do(self, story: str, method: str, path: str, body: object = None) -> dict[str, Any]:
+    async def do(
+        self, story: str, method: str, path: str, body: object = None, query: Query | None = None
+    ) -> dict[str, Any]:
         """A step of the story, told when it is done."""
-        answer = await self.call(method, path, body)
-        self.console.print(f"[green]✓[/] {story:<42} [dim]{method} {path}[/]", soft_wrap=True)
+        answer = await self.call(method, path, body, query)
+        self.console.print(f"[green]✓[/] {story:<34} [dim]{method} {path}[/]", soft_wrap=True)
         return answer
 
 
@@ -163,28 +168,29 @@ def _late(messages: list[Tracked]) -> str:
 
 
 async def _look_back(customer: Customer, messages: list[Tracked]) -> None:
-    console = customer.console
-    page = await customer.call("GET", HISTORY, query={"page": 1, "per_page": 5})
-    of = page["pagination"]
-    console.print(history_table(page["messages"]))
-    console.print(f"  page {of['page']} of {of['pages']}, {of['total']} messages in all")
-    facts = await customer.call("GET", f"/api/messages/{messages[1].queue_id}/events")
-    console.print(events_table(facts["events"]))
+    first_page = {"page": 1, "per_page": 5}
+    history = await customer.do("reads the history", "GET", HISTORY, query=first_page)
+    customer.console.print(history_table(history["messages"], history["pagination"]))
+    retried = f"/api/messages/{messages[1].queue_id}/events"
+    facts = await customer.do("and what befell a message", "GET", retried)
+    customer.console.print(events_table(facts["events"]))
     await _account(customer)
 
 
 async def _account(customer: Customer) -> None:
     """Show where every credit went, and that the balance is the sum of it."""
-    entries = (await customer.call("GET", STATEMENT, query={"per_page": 100}))["entries"]
-    balance = (await customer.call("GET", "/api/users/user/credits"))["credits"]
+    whole = {"per_page": 100}
+    statement = await customer.do("and every credit", "GET", STATEMENT, query=whole)
+    entries = statement["entries"]
     customer.console.print(ledger_table(entries))
+    balance = (await customer.call("GET", CREDITS))["credits"]
     total = sum(entry["amount"] for entry in entries)
     if total != balance:
         raise DemoFailed(f"The ledger adds up to {total}, and the balance is {balance}.")
     back = sum(entry["amount"] for entry in entries if entry["kind"] == "refund")
     customer.console.print(
-        f"[green]✓[/] The balance, {balance}, is the sum of the ledger; what did not arrive was"
-        f" given back: {back} credits.",
+        f"[green]✓[/] {back} credits came back for what failed;"
+        f" the balance of {balance} is the sum of the ledger.",
         soft_wrap=True,
     )
 

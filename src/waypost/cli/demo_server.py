@@ -43,6 +43,8 @@ class DemoServer:
     async def wait_until_ready(self, console: Console) -> None:
         """Wait for /readyz, saying what is going on."""
         deadline = asyncio.get_running_loop().time() + START_SECONDS
+        if not console.is_terminal:
+            console.print("Starting a server")
         async with aiohttp.ClientSession(self.url) as session:
             with console.status("Starting a server") as status:
                 while (missing := await _missing(session)) != "nothing":
@@ -77,7 +79,7 @@ class DemoServer:
 def demo_server(port: int | None) -> Iterator[DemoServer]:
     """A server for the length of the block; its process and its folder end with it."""
     with tempfile.TemporaryDirectory(prefix="waypost-demo-") as folder:
-        server = _start(Path(folder), _free_port() if port is None else port)
+        server = _start(Path(folder), _free_port(port))
         try:
             yield server
         finally:
@@ -108,9 +110,14 @@ def _environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("WAYPOST_")}
 
 
-def _free_port() -> int:
+def _free_port(wanted: int | None) -> int:
+    """The wanted port or any, found to be free: the story must not be told to another server."""
     with socket.socket() as probe:
-        probe.bind((HOST, 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted or 0))
+        except (OSError, OverflowError) as error:
+            raise DemoFailed(f"Port {wanted} cannot be used: {error}. Try another.") from error
         port: int = probe.getsockname()[1]
         return port
 
@@ -120,6 +127,6 @@ async def _missing(session: aiohttp.ClientSession) -> str:
     try:
         async with session.get("/readyz") as response:
             checks: dict[str, bool] = (await response.json())["checks"]
-    except (aiohttp.ClientError, KeyError):
+    except (aiohttp.ClientError, TimeoutError, KeyError):
         return "PostgreSQL and the API"
     return next((name for name, is_well in checks.items() if not is_well), "nothing")

@@ -79,7 +79,7 @@ class Board(AbstractContextManager["Board"]):
         for message in self._messages:
             if message.is_at_end and message.number not in self._told:
                 self._told.add(message.number)
-                self._console.print(_line(message), soft_wrap=True)
+                self._console.print(_line(message), soft_wrap=True, markup=False)
 
 
 def messages_table(messages: Iterable[Tracked]) -> Table:
@@ -91,9 +91,10 @@ def messages_table(messages: Iterable[Tracked]) -> Table:
     return table
 
 
-def history_table(messages: Iterable[dict[str, Any]]) -> Table:
+def history_table(messages: Iterable[dict[str, Any]], pagination: dict[str, int]) -> Table:
     """A page of history, newest first."""
-    table = Table("Message", "To", "Text", "Status", title="History")
+    caption = "page {page} of {pages}, {total} messages in all".format(**pagination)
+    table = Table("Message", "To", "Text", "Status", title="History", caption=caption)
     for each in messages:
         text = each["message"][:SHOWN_TEXT]
         table.add_row(_short(each["queue_id"]), each["number"], text, coloured(each["status"]))

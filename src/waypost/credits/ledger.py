@@ -62,3 +62,8 @@ async def statement(tx: Tx, account_id: int, before: int | None, most: int) -> S
 async def differences(tx: Tx) -> list[tuple[int, int, int]]:
     """Accounts whose balance is not the sum of their entries: (account, balance, sum)."""
     return await store.differences(tx)
+
+
+async def breaks(tx: Tx, since: datetime) -> list[int]:
+    """Accounts whose books do not add up, judged by the entries made since: cheap, each hour."""
+    return await store.breaks(tx, since)

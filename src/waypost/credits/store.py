@@ -41,6 +41,23 @@ select w.account_id, w.credits, coalesce(sum(l.delta), 0)::bigint as total
  order by w.account_id limit 100
 """
 
+# Recent entries that do not follow from the one before, and balances that are not the last entry's:
+# by induction from what was checked before, balance = sum of entries.
+BREAKS = """
+select l.account_id from ledger l
+ where l.at >= $1
+   and l.balance <> l.delta + coalesce((
+       select before.balance from ledger before
+        where before.account_id = l.account_id and before.number = l.number - 1), 0)
+union
+select w.account_id from wallets w
+  left join lateral (
+       select number, balance from ledger l
+        where l.account_id = w.account_id order by number desc limit 1) as last on true
+ where (w.credits, w.entries) <> (coalesce(last.balance, 0), coalesce(last.number, 0))
+ limit 100
+"""
+
 
 async def open_wallet(tx: Tx, account_id: int) -> None:
     """An empty balance for a new account."""
@@ -89,3 +106,8 @@ async def statement(tx: Tx, account_id: int, before: int, most: int) -> list[Ent
 async def differences(tx: Tx) -> list[tuple[int, int, int]]:
     """Accounts whose balance is not the sum of their entries: (account, balance, sum)."""
     return [tuple(row) for row in await tx.fetch(DIFFERENCES)]
+
+
+async def breaks(tx: Tx, since: datetime) -> list[int]:
+    """Accounts whose books do not add up, judged by the entries made since."""
+    return [row["account_id"] for row in await tx.fetch(BREAKS, since)]

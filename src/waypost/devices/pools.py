@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from waypost.accounts import directory
 from waypost.devices import store, store_pools
 from waypost.devices.errors import DefaultPool, NoSuchPool, PoolInUse
 from waypost.devices.model import Counts, Kind, NewDevice, Pool
@@ -28,7 +29,10 @@ async def ensure_default(tx: Tx, clock: Clock) -> bool:
 
 
 async def counts(tx: Tx, pool_ids: Sequence[int]) -> dict[int, Counts]:
-    """For each pool how many devices can send now, and how many it has."""
+    """For each pool that exists how many devices can send now, and how many it has.
+
+    The pools stay until the transaction ends.
+    """
     return await store_pools.counts(tx, pool_ids)
 
 
@@ -71,7 +75,9 @@ async def delete(tx: Tx, id: int) -> Pool:
     pool = await get(tx, id)
     if pool.is_default:
         raise DefaultPool
+    await store_pools.hold(tx, id)
     if await depths.is_used(tx, lane_of(id)):
         raise PoolInUse("messages are queued in it")
+    await directory.leave_pool(tx, id)
     await store_pools.delete(tx, id)
     return pool

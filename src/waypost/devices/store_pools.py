@@ -35,17 +35,26 @@ GET = f"select {_COLUMNS} from pools where id = $1"
 
 LIST = f"select {_COLUMNS} from pools order by id"
 
+# What is counted may not be deleted before the transaction ends: work is about to be queued there.
 COUNTS = """
-select wanted.id, count(d.id) as total,
+with held as (select id from pools where id = any($1::bigint[]) order by id for key share)
+select held.id, count(d.id) as total,
        count(d.id) filter (where d.state = 'connected' and not d.is_paused) as available
-  from unnest($1::bigint[]) as wanted(id) left join devices d on d.pool_id = wanted.id
- group by wanted.id
+  from held left join devices d on d.pool_id = held.id
+ group by held.id
 """
+
+HOLD = "select from pools where id = $1 for update"
 
 
 async def lock(tx: Tx) -> None:
     """Let nobody else change pools until the transaction ends."""
     await tx.execute(LOCK)
+
+
+async def hold(tx: Tx, id: int) -> None:
+    """Wait until nobody is queueing work there, and keep it so until the transaction ends."""
+    await tx.execute(HOLD, id)
 
 
 async def seed(tx: Tx, name: str, at: datetime) -> int | None:

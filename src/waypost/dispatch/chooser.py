@@ -2,21 +2,34 @@
 
 import heapq
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 
-def least_loaded(in_flight: Mapping[int, int], window: int, most: int) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a device has in flight, and how much it may have."""
+
+    in_flight: int
+    window: int
+
+    @property
+    def is_full(self) -> bool:
+        return self.in_flight >= self.window
+
+
+def least_loaded(loads: Mapping[int, Load], most: int) -> list[int]:
     """A device for each of the next messages, up to `most`: always the one with least in flight.
 
-    No device gets more than `window` in flight; fewer are returned when all are full.
+    No device gets more than its window; fewer are returned when all are full.
     """
-    heap = [(load, device) for device, load in in_flight.items() if load < window]
+    heap = [(load.in_flight, device) for device, load in loads.items() if not load.is_full]
     heapq.heapify(heap)
     chosen: list[int] = []
     while heap and len(chosen) < most:
-        load, device = heap[0]
+        in_flight, device = heap[0]
         chosen.append(device)
-        if load + 1 < window:
-            heapq.heapreplace(heap, (load + 1, device))
+        if in_flight + 1 < loads[device].window:
+            heapq.heapreplace(heap, (in_flight + 1, device))
         else:
             heapq.heappop(heap)
     return chosen

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
-from waypost.dispatch.chooser import least_loaded
+from waypost.dispatch.chooser import Load, least_loaded
 from waypost.dispatch.sender import Sender
 from waypost.fleet.fleet import Fleet
 from waypost.fleet.phone import Phone
@@ -19,7 +19,6 @@ from waypost.messages.outcomes import Claimed, Place
 from waypost.queue import lanes, upkeep
 from waypost.queue.model import Lane, lane_of
 
-WINDOW = 256  # messages that one device has in flight
 BATCH = 128
 POLL_SECONDS = 0.5
 LOOK_FOR_LATE_SECONDS = 5.0
@@ -87,7 +86,8 @@ class Claimer:
         phones = {phone.device.id: phone for phone in self._fleet.ready(self._pool_id)}
         if not phones:
             return await self._end_late_ones()
-        places = least_loaded({id: p.in_flight for id, p in phones.items()}, WINDOW, BATCH)
+        loads = {id: Load(phone.in_flight, phone.window) for id, phone in phones.items()}
+        places = least_loaded(loads, BATCH)
         claimed = await self._claim(len(places)) if places else []
         late, due = self._sort(claimed)
         await self._expire(late)

@@ -3,20 +3,23 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from prometheus_client import Gauge
 
+from waypost.accounts import signin
 from waypost.credits import ledger
 from waypost.kit.clock import Clock
 from waypost.kit.db import CommitUnknown, Database, DatabaseAway, Tx
 from waypost.kit.log import get
-from waypost.messages import partitions, stuck
+from waypost.messages import partitions
 from waypost.queue import upkeep
 
 MINUTE = 60.0
 HOUR = 3600.0
 TICK_SECONDS = 5.0
+SESSIONS_AT_ONCE = 10_000
+LEDGER_LOOK_BACK = timedelta(hours=3)
 
 DIFFERENCES = Gauge(
     "waypost_ledger_differences",
@@ -52,6 +55,7 @@ class Housekeeping:
             Chore("partitions", HOUR, partitions.ensure),
             Chore("ledger", HOUR, _check_ledger),
             Chore("queue log", MINUTE, _prune_queue_log),
+            Chore("sessions", HOUR, _clear_sessions),
             Chore("stuck messages", MINUTE, _count_stuck),
         )
 
@@ -75,16 +79,20 @@ class Housekeeping:
         chore.due = self._clock.monotonic() + wait
 
 
-async def _check_ledger(tx: Tx, _: datetime) -> None:
-    different = await ledger.differences(tx)
-    DIFFERENCES.set(len(different))
-    for account_id, balance, entries in different:
-        log.error("ledger.differs", account_id=account_id, balance=balance, entries=entries)
+async def _check_ledger(tx: Tx, now: datetime) -> None:
+    broken = await ledger.breaks(tx, now - LEDGER_LOOK_BACK)
+    DIFFERENCES.set(len(broken))
+    for account_id in broken:
+        log.error("ledger.differs", account_id=account_id, hint="run `waypost doctor`")
 
 
 async def _prune_queue_log(tx: Tx, _: datetime) -> None:
     await upkeep.prune(tx)
 
 
+async def _clear_sessions(tx: Tx, now: datetime) -> None:
+    await signin.clear_ended(tx, now, SESSIONS_AT_ONCE)
+
+
 async def _count_stuck(tx: Tx, now: datetime) -> None:
-    STUCK.set(await stuck.count(tx, now))
+    STUCK.set(await upkeep.stuck(tx, now))

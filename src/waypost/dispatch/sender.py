@@ -20,6 +20,7 @@ from waypost.messages.settle import Settled
 from waypost.queue.model import Job
 
 MOST = 256
+PAUSE_SECONDS = 0.01
 
 OUTCOMES = Counter("waypost_messages_sent_total", "Outcomes of sends", ["outcome"])
 SECONDS = Histogram(
@@ -73,7 +74,9 @@ class Sender:
         self._spawn = spawn
         self._on_room = on_room
         self._flights: set[_Flight] = set()
-        self._landed: Batches[_Landed] = Batches("outcomes", self._settle, MOST, self._lose)
+        self._landed: Batches[_Landed] = Batches(
+            "outcomes", self._settle, MOST, PAUSE_SECONDS, self._lose
+        )
         self._empty = asyncio.Event()
         self._empty.set()
 

@@ -8,7 +8,8 @@ from waypost.kit.batches import Batches
 from waypost.kit.clock import Clock
 from waypost.kit.db import Database
 
-MOST = 256
+MOST = 512
+PAUSE_SECONDS = 0.05
 
 
 class Ears:
@@ -17,7 +18,7 @@ class Ears:
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
-        self._heard: Batches[DriverEvent] = Batches("receipts", self._apply, MOST)
+        self._heard: Batches[DriverEvent] = Batches("receipts", self._apply, MOST, PAUSE_SECONDS)
 
     async def listen(self, driver: Driver) -> None:
         """Hear one driver until it is closed."""

@@ -96,9 +96,10 @@ class Fleet:
             self._lines[device.id] = self._start(device)
 
     def _start(self, device: Device) -> _Line:
-        driver = self._makers[device.kind](device.config)
-        phone = Phone(device, driver, self._sent_before, self._changed)
-        return _Line(phone, self._spawn(phone.keep()), self._spawn(self._ears.listen(driver)))
+        made = self._makers[device.kind](device.config)
+        phone = Phone(device, made, self._sent_before, self._changed)
+        listening = self._spawn(self._ears.listen(made.driver))
+        return _Line(phone, self._spawn(phone.keep()), listening)
 
     async def _remove(self, id: int) -> None:
         line = self._lines.pop(id)
@@ -129,8 +130,10 @@ class Fleet:
             line.noted = line.phone.trouble
 
     async def _note_stopped(self, tx: Tx) -> None:
-        for line in self._lines.values():
-            await fleet_view.dropped(tx, line.phone.device.id, STOPPED, self._clock.now())
+        # Also what was wanted a moment ago, and not yet looked at.
+        for device in await fleet_view.load(tx):
+            if device.is_wanted:
+                await fleet_view.dropped(tx, device.id, STOPPED, self._clock.now())
 
     async def _sent_before(self, device_id: int) -> list[Unconfirmed]:
         async with self._db.tx() as tx:

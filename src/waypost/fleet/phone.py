@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from waypost.devices.model import Device
-from waypost.drivers.port import DeviceDown, Driver, Outcome, Outgoing, Unconfirmed
+from waypost.drivers.port import DeviceDown, Outcome, Outgoing, Unconfirmed
+from waypost.drivers.registry import Made
 from waypost.kit.errors import Unavailable
 from waypost.kit.log import get
 
@@ -22,12 +23,13 @@ class Phone:
     def __init__(
         self,
         device: Device,
-        driver: Driver,
+        made: Made,
         sent_before: SentBefore,
         on_change: Callable[[], None],
     ) -> None:
         self.device = device
-        self.driver = driver
+        self.driver = made.driver
+        self.window = made.window
         self.in_flight = 0
         self.is_up = False
         self.trouble: str | None = None

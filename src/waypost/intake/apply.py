@@ -1,9 +1,10 @@
 """The one door for what devices tell."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import assert_never
 
-from prometheus_client import Counter
+import prometheus_client
 
 from waypost.drivers.port import Delivered, DriverEvent, Failed, Read
 from waypost.kit.clock import Clock
@@ -11,7 +12,9 @@ from waypost.kit.db import Database
 from waypost.messages import receipts
 from waypost.messages.receipts import Receipt
 
-RECEIPTS = Counter("waypost_receipts_total", "Receipts that told something new", ["type"])
+RECEIPTS = prometheus_client.Counter(
+    "waypost_receipts_total", "Receipts that told something new", ["type"]
+)
 
 
 async def apply(db: Database, clock: Clock, events: Sequence[DriverEvent]) -> None:
@@ -24,5 +27,5 @@ async def apply(db: Database, clock: Clock, events: Sequence[DriverEvent]) -> No
             case _:
                 assert_never(event)
     news = await db.transact(lambda tx: receipts.apply(tx, told, clock))
-    for receipt in news:
-        RECEIPTS.labels(type(receipt).__name__.lower()).inc()
+    for kind, count in Counter(type(receipt) for receipt in news).items():
+        RECEIPTS.labels(kind.__name__.lower()).inc(count)

@@ -18,8 +18,9 @@ log = get(__name__)
 class Batches(Generic[T]):
     """Writes what it is given, in order, and keeps it while the database is away.
 
-    `write` may be run again with the same batch after a lost answer: it must bear that. An item
-    that cannot be written is logged and handed to `lost`.
+    Between two batches it pauses for so many seconds, as larger ones cost less. `write` may be run
+    again with the same batch after a lost answer: it must bear that. An item that cannot be
+    written is logged and handed to `lost`.
     """
 
     def __init__(
@@ -27,11 +28,13 @@ class Batches(Generic[T]):
         name: str,
         write: Callable[[Sequence[T]], Awaitable[None]],
         most: int,
+        pause: float,
         lost: Callable[[T], None] = lambda _: None,
     ) -> None:
         self._name = name
         self._write = write
         self._most = most
+        self._pause = pause
         self._lost = lost
         self._waiting: deque[T] = deque()
         self._arrived = asyncio.Event()
@@ -54,6 +57,7 @@ class Batches(Generic[T]):
             batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
             if batch:
                 await self._write_all(batch)
+                await asyncio.sleep(self._pause)
             elif self._closed:
                 return
             else:

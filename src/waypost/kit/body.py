@@ -9,6 +9,8 @@ from waypost.kit.errors import Invalid, Problem
 
 S = TypeVar("S", bound=msgspec.Struct)
 
+_NOT_JSON = Problem("body", "is not valid JSON in UTF-8")
+
 
 class BodyReader(Generic[S]):
     """Reads one kind of body. The struct must forbid unknown fields."""
@@ -27,16 +29,18 @@ class BodyReader(Generic[S]):
 
 def _problems(struct: type[msgspec.Struct], body: bytes) -> list[Problem]:
     try:
-        given = json.loads(body)
+        return _named(struct, json.loads(body)) or [_NOT_JSON]
     except (ValueError, RecursionError):
-        return [Problem("body", "is not valid JSON in UTF-8")]
+        return [_NOT_JSON]
+
+
+def _named(struct: type[msgspec.Struct], given: object) -> list[Problem]:
     if not isinstance(given, dict):
         return [Problem("body", "must be a JSON object")]
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     unknown = [Problem(_name(n), "is not a field here") for n in given if n not in fields]
     known = [_problem(name, field, given) for name, field in fields.items()]
-    found = [problem for problem in known if problem is not None] + unknown
-    return found or [Problem("body", "is not valid JSON in UTF-8")]
+    return [problem for problem in known if problem is not None] + unknown
 
 
 def _problem(name: str, field: msgspec.structs.FieldInfo, given: dict[str, Any]) -> Problem | None:

@@ -19,8 +19,11 @@ async def hash_password(password: str) -> str:
 
 async def verify_password(password: str, hashed: str | None) -> bool:
     """Whether the password fits; takes as long for an account that does not exist."""
-    fits = await asyncio.to_thread(_HASHER.verify, password, hashed or _nobody())
-    return fits and hashed is not None
+    return await asyncio.to_thread(_verify, password, hashed)
+
+
+def _verify(password: str, hashed: str | None) -> bool:
+    return _HASHER.verify(password, hashed or _nobody()) and hashed is not None
 
 
 @cache

@@ -69,7 +69,7 @@ log = get(__name__)
 
 
 def running_url(data_dir: Path) -> str | None:
-    """The URL of the server that another process runs on this data directory at this moment."""
+    """The URL of the server that another process has ready on this data directory."""
     try:
         with (data_dir / LOCK).open() as claim:
             if _take(claim.fileno(), fcntl.LOCK_SH):
@@ -77,7 +77,7 @@ def running_url(data_dir: Path) -> str | None:
             note = claim.read()
     except FileNotFoundError:
         return None
-    return _url(Path(note)) if note else None
+    return _url(Path(note)) if note and is_ready(data_dir / "postgres") else None
 
 
 class Embedded:
@@ -127,8 +127,9 @@ class Embedded:
             self._server.wait()
         if self._socket_folder is not None:
             _empty(self._socket_folder)
-            self._socket_folder.rmdir()
-        self._lock_file.write_text("")
+            with suppress(OSError):
+                self._socket_folder.rmdir()
+            os.truncate(self._lock, 0)
         os.close(self._lock)
         self._lock = self._server = self._socket_folder = None
 
@@ -142,12 +143,13 @@ class Embedded:
         self._claim()
         if self._socket_folder is not None and self.is_running():
             return self._socket_folder
-        self._runner = runner = runner_of(self._pgdata)
-        if self._pgdata.exists():
-            self._check_version()
-        else:
+        runner = runner_of(self._pgdata)
+        self._check_version()
+        self._runner = runner  # from here on a stop may have something to end
+        if not self._pgdata.exists():
             self._create(runner)
-        self._clear(runner)
+        end(self._pgdata, runner, STOP_SECONDS)  # whatever outlived an earlier Waypost
+        (self._pgdata / "postmaster.pid").unlink(missing_ok=True)  # by now anybody's pid
         self._allow_ourselves(runner)
         self._socket_folder = self._open_socket_folder(runner)
         self._launch(runner, self._socket_folder)
@@ -172,6 +174,8 @@ class Embedded:
         self._lock = lock
 
     def _check_version(self) -> None:
+        if not self._pgdata.exists():
+            return
         try:
             version = (self._pgdata / "PG_VERSION").read_text().strip()
         except FileNotFoundError:
@@ -199,11 +203,6 @@ class Embedded:
         runner.run("initdb", "-D", here, *SYNC, folder=draft)
         draft.rename(self._pgdata)
         _sync(self._dir)
-
-    def _clear(self, runner: Runner) -> None:
-        """End an earlier server, or what is left of it, and its claim to the data."""
-        end(self._pgdata, runner, STOP_SECONDS)
-        (self._pgdata / "postmaster.pid").unlink(missing_ok=True)
 
     def _allow_ourselves(self, runner: Runner) -> None:
         """Root and the user that we are may connect as any role, and nobody else as any."""
@@ -303,7 +302,5 @@ def _private(path: str, flags: int) -> int:
 
 def _sync(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    os.fsync(handle)
+    os.close(handle)

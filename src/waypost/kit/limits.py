@@ -7,10 +7,13 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.aio.storage import RedisStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
+from redis.asyncio import BlockingConnectionPool
 
 from waypost.kit.config import Rate
 from waypost.kit.errors import RateLimited, Unavailable
 from waypost.kit.limits_memory import WindowStorage
+
+CONNECTIONS = 32
 
 Headers = dict[str, str]
 
@@ -68,4 +71,13 @@ def _storage(url: str | None) -> Storage:
         return WindowStorage()
     # Valkey speaks the Redis protocol, and redis-py serves both.
     address = url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
-    return RedisStorage(f"async+{address}", wrap_exceptions=True, implementation="redispy")
+    # The library's own pool refuses what finds no free connection; this one lets it wait.
+    pool = BlockingConnectionPool.from_url(
+        address.removeprefix("redis+"), max_connections=CONNECTIONS
+    )
+    return RedisStorage(
+        f"async+{address}",
+        wrap_exceptions=True,
+        implementation="redispy",
+        connection_pool=pool,  # type: ignore[arg-type]  # annotated for options of one word only
+    )

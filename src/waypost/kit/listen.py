@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import asyncpg
 
@@ -37,16 +38,23 @@ class Listener:
 
     async def _listen(self) -> None:
         connection = await asyncpg.connect(self._url, command_timeout=PROBE_SECONDS)
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: self._lose(lost))
         try:
             for channel in self._hearers:
                 await connection.add_listener(channel, self._hear)
             self.is_connected = True
             # A peer that vanished without a word is found by asking.
-            while not connection.is_closed():
+            while not lost.is_set():
                 await connection.execute("select 1")
-                await asyncio.sleep(PROBE_SECONDS)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(lost.wait(), PROBE_SECONDS)
         finally:
             connection.terminate()
+
+    def _lose(self, lost: asyncio.Event) -> None:
+        self.is_connected = False
+        lost.set()
 
     def _hear(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
         self._hearers[channel](str(payload))

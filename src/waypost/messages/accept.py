@@ -14,18 +14,18 @@ from waypost.events import log as facts
 from waypost.events.model import Event, Type
 from waypost.kit.clock import Clock
 from waypost.kit.db import Tx
-from waypost.kit.errors import Invalid, Refusal
+from waypost.kit.errors import Invalid, Refusal, Unavailable
 from waypost.kit.ids import Ids
 from waypost.messages import store_accept as store
 from waypost.messages.model import Class
-from waypost.messages.schemas import Content, Recipient, text_problem
+from waypost.messages.schemas import Content, Recipient
 from waypost.messages.store_accept import Draft
 from waypost.queue import lanes
 from waypost.queue.model import Reference, lane_of
 from waypost.templates import find as templates
 from waypost.templates.render import render
 
-NO_DEVICES: Counts = (0, 0)
+POOL_GONE = "Your account has just been moved to another pool of senders. Try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ class Accept:
     async def __call__(self, tx: Tx, submissions: Sequence[Submission]) -> list[Answer]:
         """Accept what can be; an answer for each submission, in their order."""
         bodies = await _bodies(tx, submissions)
-        plans = [self._plan(submission, bodies) for submission in submissions]
+        devices = await pools.counts(tx, sorted({s.pool_id for s in submissions}))
+        plans = [self._plan(submission, bodies, devices) for submission in submissions]
         # From the first lock on, time counts: the moment is taken under it, so that a ledger's
         # entries are in the order of their times.
         wallets = await ledger.lock(tx, {s.account_id for s in submissions})
@@ -84,11 +85,18 @@ class Accept:
         await ledger.move(tx, wallets, moves, now)
         drafts = [draft for plan in plans if plan.refusal is None for draft in plan.drafts]
         places = await self._queue(tx, drafts, now) if drafts else {}
-        devices = await pools.counts(tx, sorted({s.pool_id for s in submissions}))
         return [_answer(plan, places, devices) for plan in plans]
 
-    def _plan(self, submission: Submission, bodies: dict[tuple[int, int], str]) -> _Plan:
+    def _plan(
+        self,
+        submission: Submission,
+        bodies: dict[tuple[int, int], str],
+        devices: dict[int, Counts],
+    ) -> _Plan:
         plan = _Plan(submission)
+        if submission.pool_id not in devices:
+            plan.refusal = Unavailable(POOL_GONE, retry_after=1)
+            return plan
         try:
             template = _template(submission, bodies)
         except Refusal as refusal:
@@ -168,11 +176,7 @@ def _template(submission: Submission, bodies: dict[tuple[int, int], str]) -> str
 def _text(content: Content, recipient: Recipient, template: str | None) -> str:
     if template is None:
         return content.text or ""
-    text = render(template, {**content.variables, **recipient.variables})
-    problem = text_problem(text)
-    if problem is not None:
-        raise Invalid.field("template_id", f"the rendered text {problem}")
-    return text
+    return render(template, {**content.variables, **recipient.variables})
 
 
 def _charge(plans: Sequence[_Plan], credits: dict[int, int]) -> list[Move]:
@@ -193,6 +197,6 @@ def _charge(plans: Sequence[_Plan], credits: dict[int, int]) -> list[Move]:
 def _answer(plan: _Plan, places: dict[UUID, int], devices: dict[int, Counts]) -> Answer:
     if plan.refusal is not None:
         return plan.refusal
-    available, total = devices.get(plan.submission.pool_id, NO_DEVICES)
+    available, total = devices[plan.submission.pool_id]
     place = places[plan.drafts[0].id]
     return Acceptance(plan.outcomes, plan.remaining, place, available, total)

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from waypost.kit import ids
 
-MAX_TEXT = 4096
 MAX_NUMBERS = 200
 
 

@@ -1,10 +1,12 @@
 """How a message moves on: a step from one state to the next, its fact, and its refund."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from waypost.credits import ledger
 from waypost.credits.model import PRICE, Kind, Move, Wallet

@@ -1,8 +1,9 @@
 """What the network tells later: late, repeated or disordered news never undoes anything."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, assert_never
+
+from msgspec.structs import replace
 
 from waypost.credits import ledger
 from waypost.drivers.port import Delivered, Failed, Read

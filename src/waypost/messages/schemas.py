@@ -8,7 +8,8 @@ from msgspec import Struct
 from waypost.kit.body import BodyReader
 from waypost.kit.errors import Invalid, Problem
 from waypost.kit.numbers import normalise
-from waypost.messages.model import MAX_NUMBERS, MAX_TEXT
+from waypost.messages.model import MAX_NUMBERS
+from waypost.templates.model import MAX_TEXT
 
 Value = str | int | float | bool | None
 Variables = Mapping[str, Value]
@@ -105,8 +106,11 @@ class Bulk:
     @property
     def recipients(self) -> list[Recipient]:
         """Each number once, in the order given; the first mention counts."""
-        once = {r.number: r for _, r in reversed(self.given) if r is not None}
-        return list(reversed(once.values()))
+        once: dict[str, Recipient] = {}
+        for _, recipient in self.given:
+            if recipient is not None:
+                once.setdefault(recipient.number, recipient)
+        return list(once.values())
 
 
 _SEND = BodyReader(SendBody)

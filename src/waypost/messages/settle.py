@@ -1,10 +1,12 @@
 """Write what came of sends: status, fact, refund and job in one commit, only for our own marks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from waypost.credits import ledger
 from waypost.drivers.port import Accepted, DeviceDown, Refused, Retry

@@ -87,6 +87,8 @@ create table ledger (
     primary key (account_id, number)
 );
 
+create index ledger_at on ledger using brin (at);
+
 create function refuse_change() returns trigger language plpgsql as $$
 begin
     raise exception '% is append-only', tg_table_name;

@@ -68,6 +68,12 @@ async def retry(tx: Tx, owner: UUID, later: Sequence[Later]) -> None:
     await store.retry(tx, owner, ids_of(each.job for each in later), [each.delay for each in later])
 
 
+async def without_job(tx: Tx, about: Sequence[Reference]) -> list[Reference]:
+    """Which of these messages nothing would send. The whole queue is read."""
+    payloads = [reference.pack() for reference in about]
+    return [Reference.unpack(payload) for payload in await store.without_job(tx, payloads)]
+
+
 async def release(tx: Tx, owner: UUID) -> None:
     """Give back what is claimed and not yet acted on, when a worker stops."""
     await store.release(tx, owner)

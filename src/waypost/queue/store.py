@@ -37,7 +37,13 @@ select execute_after from pgqueuer
  where entrypoint = $1 and status = 'queued' order by execute_after limit 1
 """
 
-PRUNE_LOG = "truncate pgqueuer_log, pgqueuer_statistics"
+WITHOUT_JOB = """
+select payload from unnest($1::bytea[]) as wanted(payload)
+ where not exists (select from pgqueuer j where j.payload = wanted.payload)
+"""
+
+# It waits for nobody: behind a long reader (a dump) every accept would wait for this in turn.
+PRUNE_LOG = "set local lock_timeout = '1s'; truncate pgqueuer_log, pgqueuer_statistics"
 
 
 async def retry(tx: Tx, owner: UUID, ids: Sequence[int], delays: Sequence[timedelta]) -> None:
@@ -66,6 +72,11 @@ async def oldest(tx: Tx, lane: Lane) -> datetime | None:
     """Since when the lane's longest-waiting job has been due."""
     due: datetime | None = await tx.fetchval(OLDEST, lane)
     return due
+
+
+async def without_job(tx: Tx, payloads: Sequence[bytes]) -> list[bytes]:
+    """Which of these no job stands for. The whole queue is read."""
+    return [row["payload"] for row in await tx.fetch(WITHOUT_JOB, payloads)]
 
 
 async def prune_log(tx: Tx) -> None:

@@ -1,5 +1,7 @@
 """What people may call themselves, where they are reached, and what may keep others out."""
 
+from typing import Any
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -8,12 +10,14 @@ from waypost.accounts.fields import Email, NewPassword, PhoneNumber, Username
 from waypost.kit.errors import Invalid
 
 
-def taken(kind: object, text: str) -> str:
+def taken(kind: Any, text: str) -> str:
     value: str = TypeAdapter(kind).validate_python(text, strict=True)
     return value
 
 
-@pytest.mark.parametrize("name", ["demo", "newuser", "your_username", "a", "x" * 64, "Zoë B.", "李"])
+@pytest.mark.parametrize(
+    "name", ["demo", "newuser", "your_username", "a", "x" * 64, "Zoë B.", "李"]
+)
 def test_usernames_may_be_nearly_anything(name: str) -> None:
     assert taken(Username, name) == name
 

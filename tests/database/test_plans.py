@@ -1,0 +1,216 @@
+"""On 100,000 messages of several months, nothing that a request or a loop runs reads a table
+from end to end."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from tests.support.asgi import opened as opened_app
+from tests.support.messages import until
+from tests.support.people import PASSWORD, opened
+from tests.support.recording import RecordingDatabase
+from waypost.app.api import assemble
+from waypost.app.worker import _Worker
+from waypost.events import log as facts
+from waypost.kit.clock import FrozenClock, SystemClock
+from waypost.kit.config import Settings
+from waypost.kit.db import Database, Tx
+from waypost.kit.ids import Ids
+from waypost.kit.months import months_from
+from waypost.messages import store_accept
+
+MESSAGES = 100_000
+ACCOUNTS = 20
+MONTHS = 4
+TABLES = "^(messages|message_events|ledger|pgqueuer)(_2.*)?$"
+LARGE = "select relname from pg_class where relkind = 'r' and relname ~ $1 and reltuples >= 1000"
+SETTINGS = Settings(
+    jwt_secret="s" * 32,
+    rate_limit_auth=None,
+    sandbox_delivered_seconds=0.05,
+    sandbox_read_seconds=0.1,
+)
+
+FILL = """
+insert into messages (account_id, id, number, class, recipient, body, pool_id, status, facts,
+                      created_at, updated_at, expires_at, sent_at, device_id)
+select account_id, id, row_number() over (partition by account_id order by id), 'single',
+       '2782' || (1000000 + n), 'Hello', 1, case n % 50 when 0 then 'Failed' else 'Read' end, 4,
+       at, at, at + interval '1 day', at, 1 + n % 3
+  from unnest($1::bigint[], $2::uuid[], $3::timestamptz[]) with ordinality
+    as t(account_id, id, at, n)
+"""
+
+FACTS = """
+insert into message_events (account_id, message_id, number, type, at)
+select account_id, id, n, 'message.queued', created_at
+  from messages cross join generate_series(1, 2) as n
+"""
+
+LEDGER = """
+insert into ledger (account_id, number, delta, balance, kind, message_id, at)
+select account_id, number + 1, -1, 1000000 - number, 'charge', id, created_at from messages
+"""
+
+COUNTS = "insert into message_counts select account_id, max(number) from messages group by 1"
+
+WALLETS = """
+update wallets w set credits = l.balance, entries = l.number
+  from (select distinct on (account_id) account_id, number, balance from ledger
+         order by account_id, number desc) l where l.account_id = w.account_id
+"""
+
+BACKLOG = """
+insert into pgqueuer (priority, entrypoint, payload, status)
+select 0, 'pool.' || (100 + n % 5), decode(lpad(to_hex(n), 48, '0'), 'hex'), 'queued'
+  from generate_series(1, 20000) as n
+"""
+
+
+async def fill(db: Database, connection: asyncpg.Connection, messages: int = MESSAGES) -> None:
+    """Messages over several months, with their facts, their charges and a backlog."""
+    now = datetime.now(UTC)
+    random = Random(1)
+    start = now - timedelta(days=30 * (MONTHS - 1))
+    moments = sorted(start + (now - start) * random.random() for _ in range(messages))
+    clock = FrozenClock(start)
+    ids = Ids(clock, random.randbytes)
+    made = []
+    for at in moments:
+        clock.advance(at - clock.now())
+        made.append(ids.new())
+
+    async def lay(tx: Tx) -> None:
+        for month in months_from(start, MONTHS):
+            await store_accept.make_partition(tx, month)
+            await facts.make_partition(tx, month)
+
+    await db.transact(lay)
+    for n in range(ACCOUNTS):
+        await opened(db, f"user{n}", is_admin=n == 0, credits=1_000_000)
+    accounts = [1 + random.randrange(ACCOUNTS) for _ in made]
+    await connection.execute(FILL, accounts, made, moments)
+    for statement in (FACTS, LEDGER, COUNTS, WALLETS, BACKLOG):
+        await connection.execute(statement)
+    await connection.execute("analyze")
+
+
+async def ask_everything(client: httpx.AsyncClient) -> None:
+    """Every request that touches messages, facts, the ledger or the queue."""
+    answer = await client.post("/api/auth/login", json={"username": "user0", "password": PASSWORD})
+    client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+    sent = await client.post(
+        "/api/messages/send-message", json={"number": "27821234567", "message": "Hello"}
+    )
+    fates = [f"2782200000{ending}" for ending in range(1, 8)]
+    numbers = fates + [f"2782{2_000_100 + n}" for n in range(50)]
+    body = {"numbers": numbers, "message": "Hello"}
+    await client.post("/api/messages/send-bulk-message", json=body)
+    queue_id = sent.json()["queue_id"]
+    history = "/api/messages/messages"
+    for path in (
+        f"/api/messages/message-status/{queue_id}",
+        f"/api/messages/{queue_id}/events",
+        history,
+        f"{history}?page=30&per_page=100",
+        f"{history}?status=Failed",
+        f"{history}?number=27821000001",
+        f"{history}?number=27821000001&status=Read&page=2",
+        f"{history}?from=2026-01-01&to=2100-01-01T00:00:00Z&status=Read",
+        f"{history}?cursor={await cursor(client)}",
+        f"{history}?cursor={await cursor(client)}&status=Failed",
+        "/api/users/user/credits",
+        "/api/users/user/statement",
+        "/api/users/user/statement?per_page=100",
+        "/api/admin/messages",
+        f"/api/admin/messages?cursor={queue_id}&status=Failed",
+        "/api/admin/messages?user_id=3&number=27821000001",
+        "/api/admin/stats?hours=24",
+        "/api/admin/users",
+        "/api/admin/users/3/statement",
+        "/metrics",
+        "/readyz",
+    ):
+        answer = await client.get(path)
+        assert answer.status_code in (200, 503), (path, answer.text)
+    pool = await client.post("/api/admin/pools", json={"name": "spare"})
+    await client.delete(f"/api/admin/pools/{pool.json()['id']}")
+
+
+async def cursor(client: httpx.AsyncClient) -> str:
+    answer = await client.get("/api/messages/messages?per_page=5")
+    text: str = answer.json()["next_cursor"]
+    return text
+
+
+async def work_everything(db: Database, connection: asyncpg.Connection) -> None:
+    """What a worker's loops run, until all that was accepted is sent, and most of it read."""
+    clock = SystemClock()
+    worker = _Worker(SETTINGS, db, clock, Ids(clock).new(), Random(1).random, timedelta(seconds=12))
+    stop = asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+    on_their_way = "select count(*) = 0 from messages where status in ('Queued', 'Sending')"
+    told = "select count(*) > 20 from message_events where type = 'message.read'"
+
+    async def all_sent() -> bool:
+        done: bool = await connection.fetchval(f"select ({on_their_way}) and ({told})")
+        return done
+
+    await until(all_sent)
+    stop.set()
+    await running
+
+
+async def test_no_statement_reads_a_large_table_from_end_to_end(
+    database_url: str, db: Database, connection: asyncpg.Connection
+) -> None:
+    await fill(db, connection)
+    recording = RecordingDatabase(database_url, 8, "waypost worker")
+    async with opened_app(assemble(SETTINGS, recording, "embedded")) as client:
+        await ask_everything(client)
+        await work_everything(recording, connection)
+
+    planned = {query: args for query, args in recording.statements.items() if is_planned(query)}
+    guilty = [query for query, args in planned.items() if await reads_all(connection, query, args)]
+
+    assert len(planned) > 40, "the requests and loops did not run"
+    assert guilty == []
+
+
+def is_planned(query: str) -> bool:
+    first = query.split(None, 1)[0].lower()
+    return first in ("select", "insert", "update", "delete", "with")
+
+
+async def reads_all(connection: asyncpg.Connection, query: str, args: tuple[Any, ...]) -> bool:
+    """Whether the plan has a sequential scan of something large (months to come are empty)."""
+    large = {row["relname"] for row in await connection.fetch(LARGE, TABLES)}
+    plan = json.loads(await connection.fetchval(f"explain (format json) {query}", *args))
+    return any(
+        node["Node Type"] == "Seq Scan" and node["Relation Name"] in large
+        for node in nodes(plan[0]["Plan"])
+    )
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from nodes(inner)
+
+
+@pytest.mark.parametrize(
+    "query", ["select count(*) from messages", "select sum(delta) from ledger"]
+)
+async def test_the_test_itself_sees_sequential_scans(
+    db: Database, connection: asyncpg.Connection, query: str
+) -> None:
+    await fill(db, connection, messages=5000)
+
+    assert await reads_all(connection, query, ())

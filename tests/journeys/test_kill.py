@@ -1,0 +1,102 @@
+"""kill -9 in mid-load: what was answered exists and comes to its end, once, and the money is right.
+
+Five rounds kill random sets of processes at random moments. A failure shows the seed, and
+WAYPOST_TEST_SEED runs it again.
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import combinations
+from pathlib import Path
+from random import Random
+
+import asyncpg
+import pytest
+
+from tests.journeys import books
+from tests.journeys.load import FREE, Customer, Load
+from tests.support.processes import PARTS, SUPERVISOR, Box, box, until, waypost
+from waypost.kit.embedded import running_url
+
+ROUNDS = 5
+CREDITS = 100_000
+CUSTOMERS, SENDERS_EACH, REQUESTS_EACH = 4, 4, 25
+QUICK = {"SANDBOX_DELIVERED_SECONDS": "0.3", "SANDBOX_READ_SECONDS": "0.6"}
+END_SECONDS = 30.0  # twelve of them are the patience with a dead worker
+SOME = [set(parts) for size in (1, 2, 3) for parts in combinations(PARTS, size)]
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def random() -> Random:
+    seed = os.environ.get("WAYPOST_TEST_SEED") or secrets.token_hex(4)
+    print(f"WAYPOST_TEST_SEED={seed}")
+    return Random(seed)
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Iterator[Box]:
+    with box(tmp_path, SIGNUP_CREDITS=str(CREDITS), **FREE, **QUICK) as running:
+        yield running
+
+
+async def test_what_was_answered_is_neither_lost_nor_repeated(victim: Box, random: Random) -> None:
+    customers = [Customer.new(victim.server, f"customer{n}") for n in range(CUSTOMERS)]
+    rounds = [*random.sample(SOME, ROUNDS - 1), set(PARTS)]
+    random.shuffle(rounds)
+    loads = []
+    for number, parts in enumerate(rounds, 1):
+        load = Load(victim.server.url, random, f"round {number}")
+        loads.append(load)
+        await kill_in_mid_load(victim, parts, load, customers * SENDERS_EACH)
+        await books.follow(load, END_SECONDS)
+        await check(victim, customers, loads)
+
+    assert victim.server.stop() == 0
+    assert victim.is_gone()
+
+
+async def kill_in_mid_load(
+    victim: Box, parts: set[str], load: Load, senders: list[Customer]
+) -> None:
+    """Kill after some answers, while other requests are under way, and see the box whole again."""
+    enough = load.random.randrange(len(senders) * REQUESTS_EACH * 2 // 3)
+    before = victim.parts
+    sending = asyncio.create_task(load.run(senders, REQUESTS_EACH))
+    while len(load.answered) < enough:
+        await asyncio.sleep(0)
+    victim.kill(*parts)
+    print(f"killed {sorted(parts)} after {enough} answers")
+    assert not sending.done()
+    await asyncio.to_thread(heal, victim, parts, before)
+    await sending
+    print(load)
+
+
+def heal(victim: Box, parts: set[str], before: dict[str, list[int]]) -> None:
+    """By hand where the supervisor is dead, and else by its own doing."""
+    if SUPERVISOR in parts:
+        victim.server.start()
+    until(lambda: victim.is_whole() and all(victim.parts[p] != before[p] for p in parts), "whole")
+
+
+async def check(victim: Box, customers: list[Customer], loads: list[Load]) -> None:
+    """The database holds what was told, no more and no less; so does the ledger."""
+    url = running_url(victim.server.data_dir)
+    assert url is not None
+    connection = await asyncpg.connect(url)
+    try:
+        await books.nothing_waits(connection, END_SECONDS)
+        await books.accepted_once(connection, loads)
+        await books.sent_once(connection)
+        await books.charged_once(connection)
+    finally:
+        with suppress(asyncpg.PostgresError):
+            await connection.close()
+    await books.statements_add_up(victim.server.url, customers, CREDITS)
+    doctor = await asyncio.to_thread(waypost, "doctor", "--data-dir", str(victim.server.data_dir))
+    assert doctor.returncode == 0, doctor.stdout

@@ -1,0 +1,179 @@
+"""Accepted messages for tests of what comes after; accepted as the API accepts them."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+import asyncpg
+
+from waypost.app.worker import run_worker
+from waypost.credits import ledger
+from waypost.credits.model import Kind, Move
+from waypost.drivers.port import Delivered, DeviceDown, Failed, Outcome, Read
+from waypost.kit.clock import Clock, SystemClock
+from waypost.kit.config import Settings
+from waypost.kit.db import Database, Tx
+from waypost.kit.ids import Ids
+from waypost.messages import receipts, store_progress
+from waypost.messages.accept import Accept, Acceptance, Submission
+from waypost.messages.mark import load, mark
+from waypost.messages.model import Class
+from waypost.messages.outcomes import Claimed, Marked, Place, Result
+from waypost.messages.receipts import Receipt
+from waypost.messages.schemas import Content, Recipient
+from waypost.messages.settle import Settled, settle
+from waypost.messages.store_progress import State
+from waypost.queue import lanes
+from waypost.queue.model import lane_of
+
+PLAIN = "27821234567"
+OWNER = UUID(int=1)
+DOWN = DeviceDown("gone")
+QUICK = Settings(sandbox_delivered_seconds=0.05, sandbox_read_seconds=0.1, stop_seconds=8.0)
+
+
+@dataclass
+class House:
+    """One account with credits, in a fresh database."""
+
+    db: Database
+    account_id: int = 1
+    pool_id: int = 1
+    clock: Clock = field(default_factory=SystemClock)
+
+    async def open(self, credits: int = 1000) -> "House":
+        """Give the account its credits."""
+
+        async def work(tx: Tx) -> None:
+            await ledger.open_wallet(tx, self.account_id)
+            grant = Move(self.account_id, credits, Kind.GRANT)
+            await ledger.post(tx, [grant], self.clock.now())
+
+        await self.db.transact(work)
+        return self
+
+    async def accept(
+        self, *numbers: str, lifetime: timedelta = timedelta(days=1), text: str = "Hello"
+    ) -> list[UUID]:
+        """Accept a message to each number; returns their ids."""
+        accept = Accept(self.clock, Ids(self.clock), lifetime)
+        recipients = [Recipient(number, {}) for number in numbers]
+        submission = Submission(
+            self.account_id, self.pool_id, Class.BULK, Content(text, None, {}), recipients
+        )
+        answer = (await self.db.transact(lambda tx: accept(tx, [submission])))[0]
+        assert isinstance(answer, Acceptance)
+        return [outcome for outcome in answer.outcomes if isinstance(outcome, UUID)]
+
+    async def claim(self, most: int = 100, owner: UUID = OWNER) -> list[Claimed]:
+        """Claim what waits."""
+
+        async def work(tx: Tx) -> list[Claimed]:
+            return await load(tx, await lanes.claim(tx, owner, lane_of(self.pool_id), most))
+
+        return await self.db.transact(work)
+
+    async def mark(
+        self, most: int = 100, owner: UUID = OWNER, *, may_repeat: bool = True
+    ) -> list[Marked]:
+        """Claim and mark what waits."""
+        claimed = await self.claim(most, owner)
+        places = [Place(each, 1, may_repeat) for each in claimed]
+        return await self.db.transact(lambda tx: mark(tx, places, self.clock.now()))
+
+    async def settle(self, marked: Marked, outcome: Outcome, owner: UUID = OWNER) -> list[Settled]:
+        """Write one outcome."""
+        return await self.settle_all([(marked, outcome)], owner)
+
+    async def settle_all(
+        self, outcomes: Sequence[tuple[Marked, Outcome]], owner: UUID = OWNER
+    ) -> list[Settled]:
+        """Write outcomes together."""
+        results = [Result(marked, outcome, self.clock.now()) for marked, outcome in outcomes]
+        return await self.db.transact(
+            lambda tx: settle(tx, owner, results, self.clock, lambda: 0.5)
+        )
+
+    async def receive(self, marked: Marked, *kinds: str) -> list[Receipt]:
+        """Write receipts of one message, together: "delivered", "read", "failed"."""
+        ref, at = marked.outgoing.ref, self.clock.now()
+        made: dict[str, Receipt] = {
+            "delivered": Delivered(ref, at),
+            "read": Read(ref, at),
+            "failed": Failed(ref, at, "UNDELIVERABLE", "It did not arrive."),
+        }
+        news = [made[kind] for kind in kinds]
+        return await self.db.transact(lambda tx: receipts.apply(tx, news, self.clock))
+
+    async def abandon(self) -> None:
+        """Let every claim's owner have been silent for long."""
+        async with self.db.tx() as tx:
+            await tx.execute("update pgqueuer set heartbeat = heartbeat - interval '1 hour'")
+
+    async def states(self, ids: Sequence[UUID]) -> list[State]:
+        """Where these messages stand, in their order."""
+        keys = sorted((self.account_id, id) for id in ids)
+        found = await self.db.transact(lambda tx: store_progress.lock(tx, keys))
+        return [found[self.account_id, id] for id in ids]
+
+    async def statuses(self, ids: Sequence[UUID]) -> list[str]:
+        """Their statuses, in their order."""
+        return [str(state.status) for state in await self.states(ids)]
+
+    async def balance(self) -> int:
+        """The account's credits; the ledger agrees."""
+        async with self.db.read() as tx:
+            assert await ledger.differences(tx) == []
+            return await ledger.balance(tx, self.account_id)
+
+
+async def jobs_of(connection: asyncpg.Connection) -> list[asyncpg.Record]:
+    """What stands in the queue."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        "select id, status, queue_manager_id, execute_after - now() as wait from pgqueuer"
+    )
+    return rows
+
+
+async def told(connection: asyncpg.Connection, id: UUID) -> list[str]:
+    """The message's facts in order, by type."""
+    rows = await connection.fetch(
+        "select type from message_events where message_id = $1 order by number", id
+    )
+    return [row["type"] for row in rows]
+
+
+async def facts_are_whole(connection: asyncpg.Connection, id: UUID) -> None:
+    """The facts count from 1 without gaps, and the message knows how many there are."""
+    numbers = await connection.fetchval(
+        "select array_agg(number order by number) from message_events where message_id = $1", id
+    )
+    known = await connection.fetchval("select facts from messages where id = $1", id)
+    assert numbers == list(range(1, known + 1))
+
+
+async def until(holds: Callable[[], Awaitable[object]], seconds: float = 20.0) -> None:
+    """Wait until something holds; fail when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not await holds():
+        assert time.monotonic() < deadline, "it did not come to hold in time"
+        await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def worker(
+    database_url: str, settings: Settings = QUICK, patience: timedelta = timedelta(seconds=12)
+) -> AsyncIterator[asyncio.Task[None]]:
+    """A worker at work, stopped in good order at the end of the block."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(run_worker(settings, database_url, stop, patience))
+    try:
+        yield running
+    finally:
+        stop.set()
+        with suppress(asyncio.CancelledError):
+            await running
