@@ -25,7 +25,8 @@ def main() -> None:
     plan = QUICK if given.quick else FULL
     console = Console()
     # As Ctrl-C does: everything that was started is stopped on the way out.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         results = run(plan, console)
     except BenchError as error:

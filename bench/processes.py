@@ -46,7 +46,10 @@ def running(
 
 
 def _tied_to_us() -> tuple[str, ...]:
-    """Even if the bench is killed, the kernel tells its children to stop."""
+    """Have the kernel stop a child even if the bench is killed.
+
+    It forgets so for a Waypost that runs as root, which changes its user for a moment.
+    """
     return ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
 
 

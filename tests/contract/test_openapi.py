@@ -127,6 +127,19 @@ def test_every_operation_is_told_in_words_and_names_the_shape_of_errors(
     assert len(ids) == len(set(ids))
 
 
+def test_every_answer_is_described(document: dict[str, Any]) -> None:
+    """A schema that allows any object tells nobody what comes."""
+    vague = []
+    for route, operation in _operations(document).items():
+        (success,) = (code for code in operation["responses"] if code != "default")
+        for media, content in operation["responses"][success]["content"].items():
+            schema = content["schema"]
+            if media == "application/json" and not schema.keys() & {"$ref", "properties"}:
+                vague.append(route)
+
+    assert vague == []
+
+
 def test_the_lean_lane_answers_as_the_document_says(
     server: Server, document: dict[str, Any], token: str
 ) -> None:

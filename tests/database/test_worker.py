@@ -28,6 +28,7 @@ from waypost.devices.model import Kind, NewDevice
 from waypost.dispatch import claimer
 from waypost.kit.config import Settings
 from waypost.kit.db import Database
+from waypost.queue import lanes
 from waypost.queue.bell import Bell
 from waypost.queue.model import lane_of
 
@@ -148,6 +149,51 @@ async def test_a_killed_workers_messages_are_taken_over_and_sent_under_the_same_
     await went_once(connection, ids)
     assert await jobs_of(connection) == []
     assert await house.balance() == 1000 - len(ids)
+
+
+async def test_two_workers_share_a_pool_and_send_nothing_twice(
+    database_url: str, db: Database, connection: asyncpg.Connection
+) -> None:
+    house = await House(db).open()
+    ids = await house.accept(*[PLAIN] * 600)
+
+    async with worker(database_url), worker(database_url):
+        await until(lambda: reached(house, ids, "Read"))
+
+    assert {(state.attempts, state.mark) for state in await house.states(ids)} == {(1, 1)}
+    await went_once(connection, ids)
+
+
+async def test_a_message_that_takes_long_stays_its_workers_as_long_as_that_one_lives(
+    database_url: str, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "BEAT_EVERY", timedelta(seconds=0.1))
+    house = await House(db).open()
+    ids = await house.accept("27821230005")
+    patience = timedelta(seconds=1)
+
+    async with worker(database_url, QUICK, patience), worker(database_url, QUICK, patience):
+        await until(lambda: reached(house, ids, "Read"))
+
+    (state,) = await house.states(ids)
+    assert (state.attempts, state.mark) == (1, 1)
+
+
+async def test_a_stop_does_not_wait_for_ever_for_what_is_under_way(
+    database_url: str, db: Database, connection: asyncpg.Connection
+) -> None:
+    house = await House(db).open()
+    ids = await house.accept("27821230005")
+
+    async with worker(database_url, replace(QUICK, stop_seconds=3.5)):
+        await until(lambda: reached(house, ids, "Sending"))
+        started = time.monotonic()
+    assert time.monotonic() - started < 3.5
+
+    (job,) = await jobs_of(connection)
+    assert (job["status"], await house.statuses(ids)) == ("queued", ["Sending"])
+    async with worker(database_url):
+        await until(lambda: reached(house, ids, "Read"))
 
 
 async def test_receipts_that_were_to_come_before_a_restart_come_after_it(

@@ -26,6 +26,7 @@ class Server:
     flags: list[str] = field(default_factory=list)
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
+    process_group: int | None = None  # 0: one of its own, as a terminal gives it
 
     @classmethod
     @contextmanager
@@ -67,6 +68,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 env=own_environ() | {"WAYPOST_ADMIN_PASSWORD": ADMIN_PASSWORD} | self.environ,
+                process_group=self.process_group,
             )
         self.wait_until_ready()
 

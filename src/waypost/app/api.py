@@ -37,14 +37,15 @@ def build(settings: Settings, database_url: str, queue_type: QueueType) -> App:
 def assemble(settings: Settings, db: Database, queue_type: QueueType) -> App:
     """The application on a database that is not open yet."""
     clock: Clock = SystemClock()
-    guard = Guard(db, settings, clock, Limiter(settings.limits_url))
+    limiter = Limiter(settings.limits_url)
+    guard = Guard(db, settings, clock, limiter)
     listener = Listener(db.url, guard.hearers())
     guard.listener = listener
     bell = Bell(db)
     accept = Accept(clock, Ids(clock), timedelta(seconds=settings.message_lifetime_seconds))
     commit = GroupCommit(db, accept, bell, settings.group_commit_max, settings.committers)
 
-    app = _fastapi(_Life(db, listener, bell, commit))
+    app = _fastapi(_Life(db, limiter, listener, bell, commit))
     app.state.db, app.state.clock, app.state.guard = db, clock, guard
     app.state.settings = settings
     lane: App = Lane(app, db, guard, commit, queue_type)
@@ -56,8 +57,11 @@ def assemble(settings: Settings, db: Database, queue_type: QueueType) -> App:
 class _Life:
     """What runs beside the requests, from the start of the server to its end."""
 
-    def __init__(self, db: Database, listener: Listener, bell: Bell, commit: GroupCommit) -> None:
+    def __init__(
+        self, db: Database, limiter: Limiter, listener: Listener, bell: Bell, commit: GroupCommit
+    ) -> None:
         self._db = db
+        self._limiter = limiter
         self._listener = listener
         self._bell = bell
         self._commit = commit
@@ -75,6 +79,7 @@ class _Life:
             for helper in helpers:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
+            await self._limiter.close()
             await self._db.close()
 
 

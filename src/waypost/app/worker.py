@@ -22,7 +22,8 @@ from waypost.queue.bell import CHANNEL
 from waypost.queue.lanes import HEARTBEAT_TIMEOUT
 
 LAST_SECONDS = 2.0
-"""What a stop keeps for giving back claims and closing devices."""
+CLOSE_SECONDS = 1.0
+"""What a stop keeps for giving back claims and closing devices, and for the database."""
 
 log = get(__name__)
 
@@ -100,8 +101,9 @@ class _Worker:
         return fleet, dispatch
 
     async def _finish(self, fleet: Fleet, dispatch: Dispatch, hearing: asyncio.Task[None]) -> None:
+        patience = self._settings.stop_seconds - LAST_SECONDS - CLOSE_SECONDS
         try:
-            async with asyncio.timeout(max(0.0, self._settings.stop_seconds - LAST_SECONDS)):
+            async with asyncio.timeout(max(0.0, patience)):
                 await dispatch.stop()
         except TimeoutError:
             # They stay `Sending`; who takes over finds them so.
@@ -115,5 +117,5 @@ class _Worker:
 
 async def _close(db: Database) -> None:
     with suppress(TimeoutError):
-        async with asyncio.timeout(LAST_SECONDS / 2):
+        async with asyncio.timeout(CLOSE_SECONDS):
             await db.close()

@@ -71,11 +71,11 @@ class Fleet:
                     await self._look.wait()
 
     async def close(self) -> None:
-        """Note the devices as down, close their drivers once their sends are done."""
+        """Note the devices as down, and close their drivers once their sends are done."""
         with suppress(DatabaseAway, CommitUnknown):
             await self._db.transact(self._note_stopped)
-        for id in list(self._lines):
-            await self._remove(id)
+        await asyncio.gather(*(self._end(line) for line in self._lines.values()))
+        self._lines.clear()
         self._ears.close()
 
     async def _follow(self) -> None:
@@ -83,7 +83,7 @@ class Fleet:
             devices = {device.id: device for device in await fleet_view.load(tx)}
             self.pool_ids = frozenset(await fleet_view.pool_ids(tx))
         for id in [id for id, line in self._lines.items() if _is_over(line, devices.get(id))]:
-            await self._remove(id)
+            self._spawn(self._end(self._lines.pop(id)))
         for device in devices.values():
             self._take(device)
         await self._note(devices.values())
@@ -101,12 +101,15 @@ class Fleet:
         listening = self._spawn(self._ears.listen(made.driver))
         return _Line(phone, self._spawn(phone.keep()), listening)
 
-    async def _remove(self, id: int) -> None:
-        line = self._lines.pop(id)
+    async def _end(self, line: _Line) -> None:
         line.keeping.cancel()
         line.phone.is_up = False
-        await line.phone.driver.close()
-        await asyncio.gather(line.keeping, line.listening, return_exceptions=True)
+        try:
+            await line.phone.driver.close()
+        except Exception:
+            log.exception("device.close_failed", device_id=line.phone.device.id)
+            line.listening.cancel()
+        await asyncio.wait([line.keeping, line.listening])
 
     async def _note(self, devices: Iterable[Device]) -> None:
         """Write where a device's row says otherwise than we know.

@@ -137,12 +137,6 @@ class Settings:
         Rate(300, 60), RATE, "Every other request of one account."
     )
 
-    backlog_per_pool: int = setting(
-        1_000_000, whole(1, 1_000_000_000), "Messages that may wait in one pool; more are a 503."
-    )
-    backlog_per_account: int = setting(
-        200_000, whole(1, 1_000_000_000), "Messages of one account that may wait; more are a 503."
-    )
     message_lifetime_seconds: int = setting(
         86_400, whole(60, 2_592_000), "How long a message may wait before it is `Expired`."
     )

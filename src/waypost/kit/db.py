@@ -1,7 +1,7 @@
 """The connection pool, and the only place that commits or rolls back."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 import asyncpg
@@ -18,6 +18,7 @@ AWAY = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # how it meets a connection that was ended while it was idle
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -136,8 +137,13 @@ class Database:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
         try:
-            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+            connection = await self._pool.acquire(timeout=ACQUIRE_SECONDS)
+            try:
                 yield connection
+            finally:
+                # What breaks after the work is done says nothing about the work.
+                with suppress(*AWAY):
+                    await self._pool.release(connection)
         except AWAY as error:
             # A value that no column can hold is a fault of the statement, not of the server.
             if isinstance(error, ValueError):

@@ -3,9 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from limits import RateLimitItem, RateLimitItemPerSecond
-from limits.aio.storage import RedisStorage, Storage
-from limits.aio.strategies import MovingWindowRateLimiter
+from limits.aio.storage import RedisStorage
 from limits.errors import StorageError
 from redis.asyncio import BlockingConnectionPool
 
@@ -22,28 +20,29 @@ class Limiter:
     """A sliding window for each kind of request and each key."""
 
     def __init__(self, url: str | None) -> None:
-        self._window = MovingWindowRateLimiter(_storage(url))
-        self._items: dict[Rate, RateLimitItem] = {}
+        self._connections = _connections(url)
+        self._windows = _storage(url, self._connections)
+
+    async def close(self) -> None:
+        """Leave the store that is shared."""
+        if self._connections is not None:
+            await self._connections.disconnect()
 
     async def take(self, kind: str, key: str, rate: Rate | None) -> Headers:
         """Count one request and return the headers of its answer; refuse it past the limit."""
         if rate is None:
             return {}
-        item = self._items.get(rate) or self._item(rate)
+        window = f"{kind}/{key}/{rate.limit}/{rate.seconds}"
         try:
-            taken = await self._window.hit(item, kind, key)
-            reset_at, remaining = await self._window.get_window_stats(item, kind, key)
+            taken = await self._windows.acquire_entry(window, rate.limit, rate.seconds)
+            start, count = await self._windows.get_moving_window(window, rate.limit, rate.seconds)
         except StorageError as error:
             raise Unavailable("The store of the rate limits is away. Try again.") from error
-        state = _State(rate.limit, remaining, max(0, round(reset_at - time.time())))
+        reset = max(0, round(start + rate.seconds - time.time()))
+        state = _State(rate.limit, rate.limit - count, reset)
         if not taken:
             raise _refusal(rate, state)
         return state.headers()
-
-    def _item(self, rate: Rate) -> RateLimitItem:
-        item = RateLimitItemPerSecond(rate.limit, rate.seconds)
-        self._items[rate] = item
-        return item
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +65,28 @@ def _refusal(rate: Rate, state: _State) -> RateLimited:
     return RateLimited(sentence, headers={**state.headers(), "Retry-After": str(wait)})
 
 
-def _storage(url: str | None) -> Storage:
+def _connections(url: str | None) -> BlockingConnectionPool | None:
+    if url is None:
+        return None
+    # The library's own pool refuses what finds no free connection; this one lets it wait.
+    return BlockingConnectionPool.from_url(
+        _spoken(url).removeprefix("redis+"), max_connections=CONNECTIONS
+    )
+
+
+def _storage(
+    url: str | None, connections: BlockingConnectionPool | None
+) -> RedisStorage | WindowStorage:
     if url is None:
         return WindowStorage()
-    # Valkey speaks the Redis protocol, and redis-py serves both.
-    address = url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
-    # The library's own pool refuses what finds no free connection; this one lets it wait.
-    pool = BlockingConnectionPool.from_url(
-        address.removeprefix("redis+"), max_connections=CONNECTIONS
-    )
     return RedisStorage(
-        f"async+{address}",
+        f"async+{_spoken(url)}",
         wrap_exceptions=True,
         implementation="redispy",
-        connection_pool=pool,  # type: ignore[arg-type]  # annotated for options of one word only
+        connection_pool=connections,  # type: ignore[arg-type]  # annotated for options of one word
     )
+
+
+def _spoken(url: str) -> str:
+    """Valkey speaks the Redis protocol, and redis-py serves both."""
+    return url.replace("valkey", "redis", 1) if url.startswith("valkey") else url

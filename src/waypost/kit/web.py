@@ -19,6 +19,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Header = tuple[bytes, bytes]
 
 KEY = "waypost.exchange"
 _SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -86,11 +87,16 @@ class Edge:
 
     def _request_id(self, headers: Mapping[bytes, bytes]) -> str:
         given = headers.get(b"x-request-id", b"")
+        if not given:
+            return self._new_request_id()
         return given.decode() if _SANE_REQUEST_ID.fullmatch(given) else self._new_request_id()
 
 
 class _Answer:
-    """Sends the answer, adding the request's id and the headers gathered on the way."""
+    """Sends the answer, adding the request's id and the headers gathered on the way.
+
+    Where the answer has a header of its own, that one counts.
+    """
 
     def __init__(self, exchange: Exchange, send: Send) -> None:
         self._exchange = exchange
@@ -100,7 +106,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             self._exchange.status = message["status"]
             extra = {"X-Request-ID": self._exchange.request_id, **self._exchange.headers}
-            message["headers"] = [*message.get("headers", ()), *encode_headers(extra)]
+            message["headers"] = _joined(message.get("headers", ()), encode_headers(extra))
         await self._send(message)
 
     async def refuse(self, refusal: Refusal) -> None:
@@ -156,9 +162,15 @@ async def respond(
     await send({"type": "http.response.body", "body": body})
 
 
-def encode_headers(headers: Mapping[str, str]) -> Iterable[tuple[bytes, bytes]]:
+def encode_headers(headers: Mapping[str, str]) -> Iterable[Header]:
     """Headers as ASGI wants them."""
     return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
+def _joined(own: Iterable[Header], extra: Iterable[Header]) -> list[Header]:
+    headers = list(own)
+    names = {name for name, _ in headers}
+    return headers + [header for header in extra if header[0] not in names]
 
 
 def _check_body(headers: Mapping[bytes, bytes], most: int) -> None:

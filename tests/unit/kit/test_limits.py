@@ -62,10 +62,10 @@ def started(program: str, port: int, folder: Path) -> Iterator[str]:
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[Limiter]:
-    """A limiter as one process has it; in production its connections end with the process."""
+    """A limiter as one process has it."""
     limiter = Limiter(url)
     yield limiter
-    await limiter._window.storage.bridge.storage.aclose(close_connection_pool=True)
+    await limiter.close()
 
 
 @pytest.fixture(params=["memory", "redis"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 from prometheus_client import REGISTRY
-from structlog.contextvars import get_contextvars
+from structlog.contextvars import bind_contextvars, get_contextvars
 from structlog.testing import capture_logs
 
 from waypost.kit.errors import Conflict, Invalid, Problem, RateLimited, Refusal, Unavailable
@@ -135,8 +135,6 @@ async def test_the_id_stands_in_the_exchange_the_error_and_the_logs() -> None:
 
 
 async def test_nothing_of_one_request_stands_in_the_logs_of_the_next() -> None:
-    from structlog.contextvars import bind_contextvars
-
     async def first(scope: Scope, receive: Receive, send: Send) -> None:
         bind_contextvars(account_id=1)
         await fine(scope, receive, send)
@@ -194,6 +192,14 @@ async def test_headers_gathered_on_the_way_are_added_to_any_answer() -> None:
 
     for app in (fine, raising(Conflict("No.")), raising(ZeroDivisionError())):
         assert (await ask(gathering(app))).headers["ratelimit-limit"] == "10"
+
+
+async def test_a_refusals_own_header_counts_where_another_was_gathered() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        exchange_of(scope).headers["RateLimit-Limit"] = "10"
+        raise RateLimited("Slow.", headers={"RateLimit-Limit": "300"})
+
+    assert (await ask(app)).headers["ratelimit-limit"] == "300"
 
 
 async def test_an_answers_own_headers_are_kept() -> None:
