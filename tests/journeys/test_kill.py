@@ -19,7 +19,6 @@ import pytest
 from tests.journeys import books
 from tests.journeys.load import FREE, Customer, Load
 from tests.support.processes import PARTS, SUPERVISOR, Box, box, until, waypost
-from waypost.kit.embedded import running_url
 
 ROUNDS = 5
 CREDITS = 100_000
@@ -87,9 +86,7 @@ def heal(victim: Box, parts: set[str], before: dict[str, list[int]]) -> None:
 
 async def check(victim: Box, customers: list[Customer], loads: list[Load]) -> None:
     """The database holds what was told, no more and no less; so does the ledger."""
-    url = running_url(victim.server.data_dir)
-    assert url is not None
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(victim.database_url)
     try:
         await books.nothing_waits(connection, END_SECONDS)
         await books.accepted_once(connection, loads)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -154,6 +155,20 @@ async def facts_are_whole(connection: asyncpg.Connection, id: UUID) -> None:
     )
     known = await connection.fetchval("select facts from messages where id = $1", id)
     assert numbers == list(range(1, known + 1))
+
+
+async def reached(house: House, ids: Sequence[UUID], *statuses: str) -> bool:
+    """Whether each of these messages has one of these statuses."""
+    return set(await house.statuses(ids)) <= set(statuses)
+
+
+async def went_once(connection: asyncpg.Connection, ids: Sequence[UUID]) -> None:
+    """Each is told to be read once, and sent at most once: its delivery may be known before."""
+    for id in ids:
+        facts = Counter(await told(connection, id))
+        assert facts["message.read"] == 1
+        assert facts["message.sent"] <= 1
+        await facts_are_whole(connection, id)
 
 
 async def until(holds: Callable[[], Awaitable[object]], seconds: float = 20.0) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.embedded import postmaster, processes
-from tests.support.server import Server, command_of, own_environ
+from tests.support.server import Server, command_of, free_port, own_environ
+from waypost.kit.embedded import running_url
 
 MARK = "TEST_MARK"  # the product reads no setting of that name
 SUPERVISOR, API, WORKER, POSTGRES = "supervisor", "api", "worker", "postgres"
@@ -27,14 +28,26 @@ class Box:
     mark: str
 
     @property
+    def pids(self) -> list[int]:
+        """Its living processes but PostgreSQL's, which have an environment of their own."""
+        return marked(self.mark)
+
+    @property
     def parts(self) -> dict[str, list[int]]:
         """The pids of each part that lives; PostgreSQL by its postmaster."""
         found: dict[str, list[int]] = {part: [] for part in PARTS}
-        for pid in marked(self.mark):
+        for pid in self.pids:
             found[part_of(pid)].append(pid)
         living = postgres_of(self.server.data_dir)
         found[POSTGRES] = [postmaster(self.server.data_dir)] if living else []
         return found
+
+    @property
+    def database_url(self) -> str:
+        """Where its own PostgreSQL is."""
+        url = running_url(self.server.data_dir)
+        assert url is not None
+        return url
 
     def kill(self, *parts: str) -> None:
         """`kill -9` all of these parts at once."""
@@ -50,18 +63,22 @@ class Box:
 
     def is_gone(self) -> bool:
         """Whether no process is left."""
-        return not marked(self.mark) and not postgres_of(self.server.data_dir)
+        return not self.pids and not postgres_of(self.server.data_dir)
 
 
 @contextmanager
 def box(data_dir: Path, *flags: str, **environ: str) -> Iterator[Box]:
-    """A running server; none of its processes outlives the block, whatever became of them."""
+    """A running server in a group of its own, as a terminal or an init system starts it.
+
+    None of its processes outlives the block, whatever became of them.
+    """
     mark = secrets.token_hex(8)
-    with (
-        swept(mark, data_dir),
-        Server.started(data_dir, *flags, **environ, TEST_MARK=mark) as server,
-    ):
+    settings = {f"WAYPOST_{name}": value for name, value in {**environ, MARK: mark}.items()}
+    server = Server(data_dir, settings, list(flags), free_port(), process_group=0)
+    with swept(mark, data_dir):
+        server.start()
         yield Box(server, mark)
+        server.stop()
 
 
 @contextmanager

@@ -60,6 +60,11 @@ class Server:
 
     def start(self) -> None:
         """Start, and wait until it is ready."""
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Start, and do not wait."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "waypost", "serve", "--data-dir", str(self.data_dir)]
         with self.log_path.open("ab") as log:
@@ -70,7 +75,6 @@ class Server:
                 env=own_environ() | {"WAYPOST_ADMIN_PASSWORD": ADMIN_PASSWORD} | self.environ,
                 process_group=self.process_group,
             )
-        self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS

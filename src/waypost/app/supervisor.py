@@ -25,6 +25,7 @@ STEADY_SECONDS = 10.0
 TRIES = 6
 ROTATE_SECONDS = 3600.0
 POSTGRES_SECONDS = 2.0  # of the time for a stop, what is kept for PostgreSQL's own
+EXIT_SECONDS = 0.5  # and what a process needs to exit after its own stop
 
 log = get(__name__)
 
@@ -134,13 +135,18 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop everything, within the time that the settings give."""
-        deadline = time.monotonic() + max(0.0, self.stop_seconds - POSTGRES_SECONDS)
+        deadline = time.monotonic() + self.stop_seconds - POSTGRES_SECONDS
         for child in self.children:
             child.tell_to_stop()
         for child in self.children:
             child.wait_until_ended(deadline)
         if self.embedded is not None:
             self.embedded.stop(POSTGRES_SECONDS)
+
+
+def stop_seconds_of_children(stop_seconds: float) -> float:
+    """Of the time for a stop, what they may take, so that none is ended in the midst of it."""
+    return max(0.0, stop_seconds - POSTGRES_SECONDS - EXIT_SECONDS)
 
 
 @contextmanager

@@ -15,7 +15,13 @@ from rich.text import Text
 from waypost.app.child import Orders, QueueType
 from waypost.app.first_start import FirstStart, jwt_secret, prepare
 from waypost.app.migrate import migrate as run_migrations
-from waypost.app.supervisor import Child, Supervisor, listen, metrics_dir
+from waypost.app.supervisor import (
+    Child,
+    Supervisor,
+    listen,
+    metrics_dir,
+    stop_seconds_of_children,
+)
 from waypost.cli.database import database_url
 from waypost.kit.clock import SystemClock
 from waypost.kit.config import Settings
@@ -83,6 +89,7 @@ def _start(embedded: Embedded | None) -> str:
 
 def _orders(settings: Settings, url: str, with_worker: bool, listening_fd: int) -> list[Orders]:
     queue_type: QueueType = "embedded" if with_worker else "docker"
+    settings = replace(settings, stop_seconds=stop_seconds_of_children(settings.stop_seconds))
     api = Orders("api", settings, url, queue_type, listening_fd)
     beside = [Orders("worker", settings, url, queue_type, None)] if with_worker else []
     return [api] * settings.api_processes + beside

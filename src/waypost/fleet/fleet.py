@@ -44,6 +44,8 @@ class Fleet:
         self._ears = Ears(db, clock)
         self._lines: dict[int, _Line] = {}
         self._look = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._closed = False
         self.pool_ids: frozenset[int] = frozenset()
         self.on_change: Callable[[], None] = _nobody_cares
 
@@ -57,11 +59,12 @@ class Fleet:
         await self._ears.run()
 
     async def run(self) -> None:
-        """Follow the rows until cancelled."""
-        while True:
+        """Follow the rows until closed."""
+        while not self._closed:
             self._look.clear()
             try:
-                await self._follow()
+                async with self._turn:
+                    await self._follow()
             except (DatabaseAway, CommitUnknown):
                 log.warning("fleet.waits")
             except Exception:
@@ -72,13 +75,17 @@ class Fleet:
 
     async def close(self) -> None:
         """Note the devices as down, and close their drivers once their sends are done."""
-        with suppress(DatabaseAway, CommitUnknown):
-            await self._db.transact(self._note_stopped)
+        self._closed = True
+        async with self._turn:
+            with suppress(DatabaseAway, CommitUnknown):
+                await self._db.transact(self._note_stopped)
         await asyncio.gather(*(self._end(line) for line in self._lines.values()))
         self._lines.clear()
         self._ears.close()
 
     async def _follow(self) -> None:
+        if self._closed:
+            return
         async with self._db.read() as tx:
             devices = {device.id: device for device in await fleet_view.load(tx)}
             self.pool_ids = frozenset(await fleet_view.pool_ids(tx))
@@ -120,17 +127,19 @@ class Fleet:
         known = [(device, self._lines[device.id]) for device in devices if device.id in self._lines]
         up = [d for d, line in known if line.phone.is_up and d.state is not State.CONNECTED]
         down = [line for _, line in known if line.phone.trouble != line.noted]
+        told = [(line, line.phone.trouble) for line in down]
         if up or down:
-            await self._db.transact(lambda tx: self._write(tx, up, down))
+            await self._db.transact(lambda tx: self._write(tx, up, told))
+        for line, trouble in told:
+            line.noted = trouble
 
-    async def _write(self, tx: Tx, up: list[Device], down: list[_Line]) -> None:
+    async def _write(self, tx: Tx, up: list[Device], down: list[tuple[_Line, str | None]]) -> None:
         now = self._clock.now()
         for device in up:
             await fleet_view.connected(tx, device.id, now)
-        for line in down:
-            if line.phone.trouble is not None:
-                await fleet_view.dropped(tx, line.phone.device.id, line.phone.trouble, now)
-            line.noted = line.phone.trouble
+        for line, trouble in down:
+            if trouble is not None:
+                await fleet_view.dropped(tx, line.phone.device.id, trouble, now)
 
     async def _note_stopped(self, tx: Tx) -> None:
         # Also what was wanted a moment ago, and not yet looked at.

@@ -58,6 +58,10 @@ class CommitUnknown(Unavailable):
         super().__init__("The outcome of this request could not be confirmed.")
 
 
+async def _leave_as_it_is(_: object) -> None:
+    """Nothing here changes a session beyond its transaction: a round trip a release is saved."""
+
+
 class Database:
     """A pool of connections to one PostgreSQL; `name` is how they appear in its activity."""
 
@@ -85,6 +89,7 @@ class Database:
             min_size=1,
             max_size=self._size,
             command_timeout=60,
+            reset=_leave_as_it_is,
             server_settings={"application_name": self._name},
         )
 

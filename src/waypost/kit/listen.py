@@ -30,7 +30,7 @@ class Listener:
         while True:
             try:
                 await self._listen()
-            except AWAY as error:
+            except (*AWAY, asyncpg.PostgresError) as error:
                 log.warning("listen.lost", error=str(error))
             finally:
                 self.is_connected = False

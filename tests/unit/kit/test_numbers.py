@@ -6,7 +6,7 @@ import phonenumbers
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from phonenumbers import PhoneNumberFormat, PhoneNumberType
+from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
 from waypost.kit.numbers import normalise
 
@@ -30,15 +30,18 @@ def asked_of_the_library(digits: str) -> str | None:
 def examples() -> Iterator[str]:
     """The library's own example numbers: of every region and type, and those of no region."""
     for region in phonenumbers.SUPPORTED_REGIONS:
-        found = [phonenumbers.invalid_example_number(region)]
         for type in PhoneNumberType.values():
-            found.append(phonenumbers.example_number_for_type(region, type))
-        yield from (f"{n.country_code}{n.national_number}" for n in found if n is not None)
-        yield from (phonenumbers.format_number(n, PhoneNumberFormat.E164)[1:] for n in found if n)
+            yield from spelled(phonenumbers.example_number_for_type(region, type))
+        yield from spelled(phonenumbers.invalid_example_number(region))
     for code in phonenumbers.COUNTRY_CODES_FOR_NON_GEO_REGIONS:
-        number = phonenumbers.example_number_for_non_geo_entity(code)
-        if number is not None:
-            yield f"{code}{number.national_number}"
+        yield from spelled(phonenumbers.example_number_for_non_geo_entity(code))
+
+
+def spelled(number: PhoneNumber | None) -> Iterator[str]:
+    """The number, and as it is written by mistake: with its national prefix."""
+    if number is not None:
+        yield phonenumbers.format_number(number, PhoneNumberFormat.E164).removeprefix("+")
+        yield f"{number.country_code}0{number.national_number}"
 
 
 EXAMPLES = sorted({digits for digits in examples() if len(digits) >= SHORTEST})

@@ -21,8 +21,14 @@ from waypost.messages.model import (
     sources_of,
 )
 
-WORDS = "Scheduled Queued Sending Sent Delivered Read Failed Cancelled Expired Uncertain"
-LINE = [Status(word) for word in "Scheduled Queued Sending Sent Delivered Read".split()]
+LINE = [
+    Status.SCHEDULED,
+    Status.QUEUED,
+    Status.SENDING,
+    Status.SENT,
+    Status.DELIVERED,
+    Status.READ,
+]
 ENDS = {Status.FAILED, Status.CANCELLED, Status.EXPIRED}
 ON_THE_LINE = [step for step in STEPS if set(step) <= set(LINE)]
 
@@ -62,7 +68,9 @@ def reachable(start: Status) -> set[Status]:
 
 
 def test_the_statuses_are_the_contracts_words() -> None:
-    assert {status.value for status in Status} == set(WORDS.split())
+    words = "Scheduled Queued Sending Sent Delivered Read Failed Cancelled Expired Uncertain"
+
+    assert {status.value for status in Status} == set(words.split())
 
 
 @pytest.mark.parametrize("step", list(pairwise(LINE)), ids=" to ".join)
