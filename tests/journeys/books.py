@@ -31,7 +31,7 @@ select (select count(*) from pgqueuer) as jobs,
 
 async def follow(load: Load, seconds: float) -> None:
     """Ask after every promised message until each is where its number leads."""
-    waiting = {promised: "" for promised in load.promised()}
+    waiting = dict.fromkeys(load.promised(), "")
     deadline = asyncio.get_running_loop().time() + seconds
     async with session(load.url) as http:
         while waiting:
@@ -84,7 +84,7 @@ async def accepted_once(connection: asyncpg.Connection, loads: Iterable[Load]) -
         for request in load.unreached:
             assert _take(there, request) == {}
         for request in [*load.unanswered, *load.refused]:
-            once = {number: 1 for number in request.numbers}
+            once = dict.fromkeys(request.numbers, 1)
             assert {n: len(ids) for n, ids in _take(there, request).items()} in ({}, once)
     assert there == {}, "messages that nobody asked for"
 

@@ -41,7 +41,9 @@ def random() -> Random:
 def victim(tmp_path: Path) -> Iterator[Box]:
     with box(tmp_path, SIGNUP_CREDITS=str(CREDITS), **FREE, **QUICK) as running:
         yield running
-    print(*(line for line in running.server.log.splitlines() if '"level": "error"' in line), sep="\n")
+    print(
+        *(line for line in running.server.log.splitlines() if '"level": "error"' in line), sep="\n"
+    )
 
 
 async def test_what_was_answered_is_neither_lost_nor_repeated(victim: Box, random: Random) -> None:

@@ -151,23 +151,30 @@ def test_a_request_that_never_ends_does_not_hold_up_a_stop(tmp_path: Path) -> No
                 patient.server.process.terminate()
 
 
-def test_ctrl_c_stops_all_in_good_order(tmp_path: Path) -> None:
-    """The terminal sends it to every process of the group at once."""
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "hang-up"])
+def test_the_terminal_ends_all_in_good_order(tmp_path: Path, sign: signal.Signals) -> None:
+    """It tells every process of its foreground group at once."""
     with box(tmp_path, **FREE) as foreground:
         who = Customer.new(foreground.server, "somebody")
         sent(foreground.server, who, SLOW)
         with ending(foreground):
-            os.killpg(foreground.server.pid, signal.SIGINT)
+            os.killpg(foreground.server.pid, sign)
+        assert "Traceback" not in foreground.server.log
+        with database(tmp_path) as ask:
+            assert ask("select status from messages") == "Sent"
 
 
 def test_ctrl_c_during_the_start(tmp_path: Path) -> None:
     with box(tmp_path, **FREE) as foreground:
         server = foreground.server
         server.stop()
-        server.launch()
-        until(lambda: len(foreground.pids) == 3, "the children have begun")
-        with ending(foreground):
-            os.killpg(server.pid, signal.SIGINT)
+        for moment in (0.0, 0.2, 0.4):  # of the children's own start
+            server.launch()
+            until(lambda: len(foreground.pids) == 3, "the children have begun")
+            time.sleep(moment)
+            with ending(foreground):
+                os.killpg(server.pid, signal.SIGINT)
+            assert "Traceback" not in server.log
 
 
 # Deaths.

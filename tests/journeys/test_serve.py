@@ -1,38 +1,25 @@
 """`waypost serve` as its operator meets it: greeting, refusals, processes, stops."""
 
-import asyncio
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from random import Random
 
-import asyncpg
 import httpx
 import pytest
 
-from tests.journeys import books
-from tests.journeys.load import FREE, SEND, Customer, Load
+from tests.journeys.load import FREE, SEND
 from tests.support.processes import (
-    API,
-    POSTGRES,
-    SUPERVISOR,
-    WORKER,
     Box,
     box,
-    marked,
-    swept,
     until,
     waypost,
 )
 from tests.support.server import ADMIN_PASSWORD, Server, free_port
-from waypost.kit.embedded import Embedded, running_url
 
 STOP_SECONDS = 10.0
 PLAIN, SLOW = "27821234567", "27821230005"
@@ -219,7 +206,9 @@ def machines_redis() -> str:
     import redis  # only here: the tests need no client of their own elsewhere
 
     if not answers(6379):
-        pytest.fail("no Redis at 127.0.0.1:6379, and no program to start one: install the Debian package redis-server")
+        pytest.fail(
+            "no Redis at 127.0.0.1:6379, and no program to start one: install the Debian package redis-server"
+        )
     url = "redis://127.0.0.1:6379/15"
     with redis.Redis.from_url(url) as client:
         for key in client.scan_iter("LIMITS*"):  # an earlier run's

@@ -9,6 +9,7 @@ from waypost.accounts.guard import Admin
 from waypost.kit.page import MAX_PER_PAGE
 from waypost.kit.routing import Db, contract_router
 from waypost.messages import find, show
+from waypost.messages.answers import AllMessagesAnswer
 from waypost.messages.filters import FilterQuery
 
 router = contract_router("/api/admin/messages", "Admin")
@@ -22,7 +23,7 @@ class AllQuery(FilterQuery):
     cursor: str | None = None
 
 
-@router.get("")
+@router.get("", response_model=AllMessagesAnswer)
 async def messages(db: Db, _: Admin, query: Annotated[AllQuery, QueryOf()]) -> dict[str, Any]:
     """Newest first."""
     most = min(query.per_page, MAX_PER_PAGE)

@@ -48,10 +48,10 @@ def assemble(settings: Settings, db: Database, queue_type: QueueType) -> App:
     app = _fastapi(_Life(db, limiter, listener, bell, commit))
     app.state.db, app.state.clock, app.state.guard = db, clock, guard
     app.state.settings = settings
-    lane: App = Lane(app, db, guard, commit, queue_type)
-    if settings.cors_origins:
-        lane = _cors(lane, settings)
-    return Edge(lane, settings.max_body_bytes, _request_ids())
+    lane = Lane(app, db, guard, commit, queue_type)
+    edge = Edge(lane, settings.max_body_bytes, _request_ids())
+    # Outermost, so that a browser's page can read the refusals too.
+    return _cors(edge, settings) if settings.cors_origins else edge
 
 
 class _Life:

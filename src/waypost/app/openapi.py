@@ -29,31 +29,6 @@ ERROR: dict[str, Any] = {
     },
 }
 
-_TIME = {"type": "string", "examples": ["2025-06-03T10:30:00Z"]}
-_MAYBE = {"type": ["string", "null"]}
-
-STATUS: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "queue_id": {"type": "string"},
-        "number": {"type": "string"},
-        "message": {"type": "string"},
-        "status": {"type": "string"},
-        "is_complete": {"type": "boolean"},
-        "is_error": {"type": "boolean"},
-        "error_message": _MAYBE,
-        "error_code": _MAYBE,
-        "attempts": {"type": "integer"},
-        "device_id": {"type": ["integer", "null"]},
-        "template_id": {"type": ["integer", "null"]},
-        "created_at": _TIME,
-        "updated_at": _TIME,
-        "sent_at": _MAYBE,
-        "delivered_at": _MAYBE,
-        "read_at": _MAYBE,
-    },
-}
-
 OPEN = {
     "/api/auth/login",
     "/api/auth/register",
@@ -82,7 +57,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     components = document.setdefault("components", {})
     structs = [SendBody, SendAnswer, BulkBody, BulkAnswer]
     _, schemas = msgspec.json.schema_components(structs, ref_template=REF)
-    components.setdefault("schemas", {}).update(schemas | {"Error": ERROR, "Status": STATUS})
+    components.setdefault("schemas", {}).update(schemas | {"Error": ERROR})
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     }
@@ -110,7 +85,7 @@ def _lane_paths() -> dict[str, Any]:
                         "schema": {"type": "string"},
                     }
                 ],
-                "responses": {"200": _json("The message", "Status")},
+                "responses": {"200": _json("The message", "MessageAnswer")},
             }
         },
     }

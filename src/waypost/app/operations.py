@@ -1,8 +1,8 @@
 """Routes for operators and their machines: is it alive, is it ready, how is it doing."""
 
-from typing import Any
-
 from fastapi import Response
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel
 
 from waypost.app import migrate
 from waypost.app.metrics import Backlog, exposition
@@ -13,25 +13,39 @@ from waypost.kit.routing import Db, Time, contract_router
 from waypost.queue import depths
 from waypost.queue.model import lane_of
 
+
+class Health(BaseModel):
+    """That the process answers."""
+
+    status: str
+
+
+class Readiness(BaseModel):
+    """Whether messages can be accepted and sent, and what was looked at."""
+
+    status: str
+    checks: dict[str, bool]
+
+
 router = contract_router("", "Operations")
 
 
 @router.get("/healthz")
-async def healthz() -> dict[str, str]:
+async def healthz() -> Health:
     """This process answers."""
-    return {"status": "ok"}
+    return Health(status="ok")
 
 
 @router.get("/readyz")
-async def readyz(db: Db, response: Response) -> dict[str, Any]:
+async def readyz(db: Db, response: Response) -> Readiness:
     """Database, schema and workers: 200 when messages can be accepted and sent, else 503."""
     checks = await _checks(db)
     ready = all(checks.values())
     response.status_code = 200 if ready else 503
-    return {"status": "ready" if ready else "not ready", "checks": checks}
+    return Readiness(status="ready" if ready else "not ready", checks=checks)
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(db: Db, clock: Time) -> Response:
     """Prometheus metrics of every process on this box, and of the queue."""
     try:

@@ -1,13 +1,33 @@
 """uvicorn around our application."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from waypost.kit.web import App
+from waypost.kit.errors import Invalid
+from waypost.kit.web import App, error_body
+
+
+class _Protocol(HttpToolsProtocol):
+    """HTTP, where what is no HTTP is refused in the contract's shape like all else."""
+
+    def send_400_response(self, msg: str) -> None:
+        request_id = "req_" + os.urandom(12).hex()
+        body = error_body(Invalid(msg), request_id)
+        head = (
+            "HTTP/1.1 400 Bad Request\r\n"
+            "content-type: application/json\r\n"
+            f"content-length: {len(body)}\r\n"
+            f"x-request-id: {request_id}\r\n"
+            "connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -25,7 +45,7 @@ async def serve(
     config = uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=_Protocol,
         ws="none",
         lifespan="on",
         access_log=False,

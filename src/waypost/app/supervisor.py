@@ -1,5 +1,6 @@
 """Keeps the processes of one box alive: PostgreSQL if it is ours, the API, the worker."""
 
+import errno
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ MOST_RESTART_SECONDS = 5.0
 STEADY_SECONDS = 10.0
 TRIES = 6
 ROTATE_SECONDS = 3600.0
+PORT_SECONDS = 1.0  # for the API of a supervisor that was killed to let go of the port
 POSTGRES_SECONDS = 2.0  # of the time for a stop, what is kept for PostgreSQL's own
 EXIT_SECONDS = 0.5  # and what a process needs to exit after its own stop
 
@@ -47,12 +49,13 @@ class Child:
 
     def start(self) -> None:
         fd = self.orders.listening_fd
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "waypost.app.child", self.orders.part],  # for who looks at ps
-            stdin=subprocess.PIPE,
-            pass_fds=() if fd is None else (fd,),
-            env={**os.environ, SHARED_DIR: str(self.metrics_dir)},
-        )
+        with _terminal_held_off():
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "waypost.app.child", self.orders.part],  # as ps shows it
+                stdin=subprocess.PIPE,
+                pass_fds=() if fd is None else (fd,),
+                env={**os.environ, SHARED_DIR: str(self.metrics_dir)},
+            )
         self.started_at = time.monotonic()
         if self.process.stdin is None:
             raise GaveUp("a child has no standard input")
@@ -150,6 +153,16 @@ def stop_seconds_of_children(stop_seconds: float) -> float:
 
 
 @contextmanager
+def _terminal_held_off() -> Iterator[None]:
+    """What starts here hears no Ctrl-C, which a terminal sends to all: we alone act on it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def metrics_dir() -> Iterator[Path]:
     """A folder where this box's processes keep their counters for /metrics."""
     folder = Path(tempfile.mkdtemp(prefix="waypost-metrics-"))
@@ -161,14 +174,26 @@ def metrics_dir() -> Iterator[Path]:
 
 def listen(host: str, port: int) -> socket.socket:
     """The socket that all API processes share."""
+    deadline = time.monotonic() + PORT_SECONDS
+    while True:
+        try:
+            return _listening(host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                why = f"{error.strerror}. Try another --host or --port."
+                raise GaveUp(f"Cannot listen on {host}:{port}: {why}") from error
+        time.sleep(LOOK_EVERY)
+
+
+def _listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-    except OSError as error:
+    except OSError:
         listening.close()
-        raise GaveUp(f"Cannot listen on {host}:{port}: {error.strerror}. Try --port.") from error
+        raise
     listening.listen(1024)
     listening.set_inheritable(True)
     return listening

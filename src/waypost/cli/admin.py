@@ -2,16 +2,18 @@
 
 import asyncio
 import secrets
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from waypost.accounts import directory, password
+from waypost.accounts import directory, fields, password
 from waypost.accounts.model import Changes, NewAccount
-from waypost.admin import accounts
+from waypost.admin import accounts, accounts_schemas
 from waypost.app.migrate import migrate
 from waypost.cli.database import database_url, opened
 from waypost.cli.options import read_settings
@@ -20,12 +22,35 @@ from waypost.kit.clock import SystemClock
 from waypost.kit.db import Database
 
 T = TypeVar("T")
+MOST = accounts_schemas.MOST_CREDITS
 
 app = typer.Typer(help="Accounts and credits.", no_args_is_help=True)
 console = Console(highlight=False, soft_wrap=True)
 clock = SystemClock()
 
-Username = Annotated[str, typer.Argument(help="The account's name.")]
+
+def _by(rule: object) -> Callable[[T], T]:
+    """Has a value checked by the rule of the API's own field."""
+    adapter: TypeAdapter[T] = TypeAdapter(rule)
+
+    def check(value: T) -> T:
+        try:
+            return adapter.validate_python(value)
+        except ValidationError as error:
+            raise typer.BadParameter(error.errors()[0]["msg"]) from error
+
+    return check
+
+
+Username = Annotated[str, typer.Argument(help="The account's name.", callback=_by(fields.Username))]
+Amount = Annotated[
+    int,
+    typer.Argument(help="Credits; negative takes away.", callback=_by(accounts_schemas.Amount)),
+]
+Reason = Annotated[
+    str,
+    typer.Option(help="Why; it stands in the ledger.", callback=_by(accounts_schemas.Reason)),
+]
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the embedded database.")]
 Config = Annotated[Path | None, typer.Option(help="A TOML file of settings.")]
 
@@ -34,12 +59,12 @@ Config = Annotated[Path | None, typer.Option(help="A TOML file of settings.")]
 def create(
     username: Username,
     is_admin: Annotated[bool, typer.Option("--admin", help="May run this server.")] = False,
-    credits: Annotated[int, typer.Option(min=0, help="First credits.")] = 0,
+    credits: Annotated[int, typer.Option(min=0, max=MOST, help="First credits.")] = 0,
     data_dir: DataDir = None,
     config: Config = None,
 ) -> None:
     """Open an account; its password is asked for, or made here and shown once."""
-    given = typer.prompt("Password (empty: make one)", default="", hide_input=True)
+    given = _password()
     chosen = given or secrets.token_urlsafe(12)
 
     async def work(db: Database) -> int:
@@ -53,11 +78,11 @@ def create(
     console.print(f"Account {username} is number {id}, with {credits} credits.{shown}")
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # a negative number is none
 def grant(
     username: Username,
-    amount: Annotated[int, typer.Argument(help="Credits; negative takes away.")],
-    reason: Annotated[str, typer.Option(help="Why; it stands in the ledger.")] = "by the shell",
+    amount: Amount,
+    reason: Reason = "by the shell",
     data_dir: DataDir = None,
     config: Config = None,
 ) -> None:
@@ -80,6 +105,14 @@ def disable(username: Username, data_dir: DataDir = None, config: Config = None)
 
     _with_database(work, data_dir, config)
     console.print(f"{username} is disabled.")
+
+
+def _password() -> str:
+    """Asked for at a terminal, and otherwise the input's first line."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().strip()
+    asked: str = typer.prompt("Password (empty: make one)", default="", hide_input=True)
+    return asked
 
 
 async def _id_of(db: Database, username: str) -> int:

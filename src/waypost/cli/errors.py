@@ -25,8 +25,8 @@ def as_sentences() -> Iterator[None]:
         _end("These settings cannot be used:\n" + "\n".join(f"  {f}" for f in error.faults))
     except OURS as error:
         _end(str(error))
-    except PermissionError as error:
-        _end(f"No permission for {error.filename}: run as its owner, or choose another folder.")
+    except (PermissionError, NotADirectoryError) as error:
+        _end(f"Cannot use {error.filename}: {error.strerror}. Choose another folder.")
     except asyncpg.PostgresError as error:
         _end(f"PostgreSQL says: {error}. Check WAYPOST_DATABASE_URL.")
     except AWAY as error:

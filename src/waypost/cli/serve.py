@@ -36,7 +36,7 @@ def serve(settings: Settings, with_worker: bool) -> None:
     setup(settings.log_level, settings.log_format, "supervisor")
     embedded = None if settings.database_url else Embedded(settings.data_dir)
     supervisor = Supervisor([], embedded, settings.stop_seconds)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _stop_signals():
         signal.signal(number, supervisor.request_stop)
     listening = listen(settings.host, settings.port)
     port = listening.getsockname()[1]
@@ -44,6 +44,7 @@ def serve(settings: Settings, with_worker: bool) -> None:
         try:
             url = settings.database_url or _start(embedded)
             first = asyncio.run(prepare(settings, url, SystemClock()))
+            _introduce(settings, first)
             settings = replace(settings, jwt_secret=jwt_secret(settings))
             for orders in _orders(settings, url, with_worker, listening.fileno()):
                 supervisor.children.append(Child(orders, metrics))
@@ -65,7 +66,7 @@ def worker(settings: Settings, metrics_port: int | None) -> None:
 
     async def until_told(url: str) -> None:
         stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _stop_signals():
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await run_worker(settings, url, stop)
 
@@ -81,6 +82,12 @@ def migrate(settings: Settings) -> None:
     console.print(f"The database is at revision {revision}.")
 
 
+def _stop_signals() -> list[signal.Signals]:
+    """A request to end, Ctrl-C, a closed terminal; what we were told to ignore (nohup) stays so."""
+    wanted = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    return [number for number in wanted if signal.getsignal(number) is not signal.SIG_IGN]
+
+
 def _start(embedded: Embedded | None) -> str:
     if embedded is None:
         raise ValueError("no database URL and no embedded server")
@@ -93,6 +100,15 @@ def _orders(settings: Settings, url: str, with_worker: bool, listening_fd: int) 
     api = Orders("api", settings, url, queue_type, listening_fd)
     beside = [Orders("worker", settings, url, queue_type, None)] if with_worker else []
     return [api] * settings.api_processes + beside
+
+
+def _introduce(settings: Settings, first: FirstStart) -> None:
+    """Say what a first start made, before anything can fail and take the password along."""
+    if first.admin_password is not None:
+        console.print(f"Administrator  {settings.admin_username}")
+        console.print(f"Password       {first.admin_password}  (shown this once)")
+    if first.made_sandbox:
+        console.print("Senders        three sandbox devices: simulated, nothing reaches WhatsApp")
 
 
 def _announce(settings: Settings, port: int, first: FirstStart) -> None:
@@ -120,15 +136,9 @@ def _answers(host: str, port: int) -> bool:
 def _greeting(settings: Settings, url: str, first: FirstStart) -> str:
     password = first.admin_password or "YOUR_PASSWORD"
     body = json.dumps({"username": settings.admin_username, "password": password})
-    lines = [f"[bold]Waypost[/] is ready at {url}", f"  Documentation  {url}/docs"]
-    if first.admin_password is not None:
-        lines += [
-            f"  Administrator  {settings.admin_username}",
-            f"  Password       {first.admin_password}  (shown this once)",
-        ]
-    if first.made_sandbox:
-        lines.append("  Senders        three sandbox devices: simulated, nothing reaches WhatsApp")
-    lines += [
+    lines = [
+        f"[bold]Waypost[/] is ready at {url}",
+        f"  Documentation  {url}/docs",
         "  Try it:",
         f"  curl -X POST {url}/api/auth/login -H 'Content-Type: application/json' -d '{body}'",
     ]

@@ -1,92 +1,45 @@
-"""Rate limits by the `limits` library: in memory, or in a Redis or Valkey that processes share."""
+"""Rate limits and the headers that tell of them."""
 
-import time
-from dataclasses import dataclass
-
-from limits.aio.storage import RedisStorage
-from limits.errors import StorageError
-from redis.asyncio import BlockingConnectionPool
+import math
 
 from waypost.kit.config import Rate
-from waypost.kit.errors import RateLimited, Unavailable
-from waypost.kit.limits_memory import WindowStorage
-
-CONNECTIONS = 32
+from waypost.kit.errors import RateLimited
+from waypost.kit.windows import OwnWindows, SharedWindows, Taken, Windows
 
 Headers = dict[str, str]
 
 
 class Limiter:
-    """A sliding window for each kind of request and each key."""
+    """Counts each kind of request for each key: in memory, or where a URL says so together with
+    the other processes that have the same URL."""
 
     def __init__(self, url: str | None) -> None:
-        self._connections = _connections(url)
-        self._windows = _storage(url, self._connections)
-
-    async def close(self) -> None:
-        """Leave the store that is shared."""
-        if self._connections is not None:
-            await self._connections.disconnect()
+        self._windows: Windows = OwnWindows() if url is None else SharedWindows(url)
 
     async def take(self, kind: str, key: str, rate: Rate | None) -> Headers:
         """Count one request and return the headers of its answer; refuse it past the limit."""
         if rate is None:
             return {}
-        window = f"{kind}/{key}/{rate.limit}/{rate.seconds}"
-        try:
-            taken = await self._windows.acquire_entry(window, rate.limit, rate.seconds)
-            start, count = await self._windows.get_moving_window(window, rate.limit, rate.seconds)
-        except StorageError as error:
-            raise Unavailable("The store of the rate limits is away. Try again.") from error
-        reset = max(0, round(start + rate.seconds - time.time()))
-        state = _State(rate.limit, rate.limit - count, reset)
-        if not taken:
-            raise _refusal(rate, state)
-        return state.headers()
+        taken = await self._windows.take(f"{kind}:{key}", rate)
+        if not taken.allowed:
+            raise _refusal(rate, taken)
+        return _headers(rate, taken)
+
+    async def close(self) -> None:
+        """Count no more."""
+        await self._windows.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    limit: int
-    remaining: int
-    reset: int
-
-    def headers(self) -> Headers:
-        return {
-            "RateLimit-Limit": str(self.limit),
-            "RateLimit-Remaining": str(self.remaining),
-            "RateLimit-Reset": str(self.reset),
-        }
+def _headers(rate: Rate, taken: Taken) -> Headers:
+    return {
+        "RateLimit-Limit": str(rate.limit),
+        "RateLimit-Remaining": str(max(0, rate.limit - taken.count)),
+        "RateLimit-Reset": str(max(0, round(taken.reset))),
+    }
 
 
-def _refusal(rate: Rate, state: _State) -> RateLimited:
-    wait = max(1, state.reset)
+def _refusal(rate: Rate, taken: Taken) -> RateLimited:
+    # Rounded up: who comes back then is let in.
+    wait = max(1, math.ceil(taken.reset))
     sentence = f"Too many requests: {rate.limit} per {rate.seconds} s. Try again in {wait} s."
-    return RateLimited(sentence, headers={**state.headers(), "Retry-After": str(wait)})
-
-
-def _connections(url: str | None) -> BlockingConnectionPool | None:
-    if url is None:
-        return None
-    # The library's own pool refuses what finds no free connection; this one lets it wait.
-    return BlockingConnectionPool.from_url(
-        _spoken(url).removeprefix("redis+"), max_connections=CONNECTIONS
-    )
-
-
-def _storage(
-    url: str | None, connections: BlockingConnectionPool | None
-) -> RedisStorage | WindowStorage:
-    if url is None:
-        return WindowStorage()
-    return RedisStorage(
-        f"async+{_spoken(url)}",
-        wrap_exceptions=True,
-        implementation="redispy",
-        connection_pool=connections,  # type: ignore[arg-type]  # annotated for options of one word
-    )
-
-
-def _spoken(url: str) -> str:
-    """Valkey speaks the Redis protocol, and redis-py serves both."""
-    return url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
+    return RateLimited(sentence, headers={**_headers(rate, taken), "Retry-After": str(wait)})

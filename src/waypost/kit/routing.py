@@ -130,6 +130,8 @@ def _plain(sentence: str) -> str:
 
 
 def _of_http(error: HTTPException) -> Refusal:
+    if isinstance(error.__cause__, Refusal):
+        return error.__cause__  # FastAPI wraps what reading the body raised
     if error.status_code == 405:
         return MethodNotAllowed("This route does not take that method.", headers=error.headers)
     if error.status_code == 404:

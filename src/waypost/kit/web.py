@@ -1,5 +1,6 @@
 """The edge that every HTTP request passes: its id, its limits, the one shape of errors."""
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
@@ -11,7 +12,7 @@ import msgspec
 from prometheus_client import Histogram
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from waypost.kit.errors import Internal, PayloadTooLarge, Refusal, UnsupportedMedia
+from waypost.kit.errors import Internal, PayloadTooLarge, Refusal, Unavailable, UnsupportedMedia
 from waypost.kit.log import get
 
 Scope = MutableMapping[str, Any]
@@ -22,6 +23,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 KEY = "waypost.exchange"
+STOPPING = "This server is shutting down. Try again."
 _SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _JSON = (b"application/json", b"application/problem+json")
 
@@ -78,6 +80,9 @@ class Edge:
             await self._app(scope, _Body(receive, self._max_body), answer)
         except Refusal as refusal:
             await answer.refuse(refusal)
+        except asyncio.CancelledError:
+            # A stop waits for no request that does not end; its client is told so.
+            await answer.refuse(Unavailable(STOPPING, retry_after=1))
         except Exception:
             log.exception("request.crashed", path=scope["path"])
             await answer.refuse(Internal())

@@ -9,6 +9,7 @@ from waypost.accounts.guard import Reader
 from waypost.kit.page import PageAsk, pagination, write_cursor
 from waypost.kit.routing import Db, contract_router
 from waypost.messages import find, show
+from waypost.messages.answers import EventsAnswer, HistoryAnswer
 from waypost.messages.filters import FilterQuery
 
 router = contract_router("/api/messages", "Messages")
@@ -22,7 +23,7 @@ class HistoryQuery(FilterQuery):
     cursor: str | None = None
 
 
-@router.get("/messages")
+@router.get("/messages", response_model=HistoryAnswer)
 async def history(db: Db, me: Reader, query: Annotated[HistoryQuery, QueryOf()]) -> dict[str, Any]:
     """Your messages, newest first; `cursor` goes on from a page's `next_cursor`."""
     ask = PageAsk.of(query.page, query.per_page, query.cursor)
@@ -35,7 +36,7 @@ async def history(db: Db, me: Reader, query: Annotated[HistoryQuery, QueryOf()])
     }
 
 
-@router.get("/{queue_id}/events")
+@router.get("/{queue_id}/events", response_model=EventsAnswer)
 async def events(db: Db, me: Reader, queue_id: str) -> dict[str, Any]:
     """What happened to a message, in order."""
     async with db.read() as tx:

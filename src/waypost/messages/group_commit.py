@@ -10,6 +10,7 @@ from prometheus_client import Counter, Histogram
 from waypost.kit.db import CommitUnknown, Database, DatabaseAway, Tx
 from waypost.kit.errors import Refusal, Unavailable
 from waypost.kit.log import get
+from waypost.kit.web import STOPPING
 from waypost.messages.accept import Accept, Acceptance, Answer, Submission, accepted_ids, look_up
 from waypost.queue.bell import Bell
 from waypost.queue.model import lane_of
@@ -52,7 +53,7 @@ class GroupCommit:
     async def submit(self, submission: Submission) -> Acceptance:
         """Wait for the commit that holds the submission; raises its refusal."""
         if self._closed:
-            raise Unavailable("This server is shutting down. Try again.", retry_after=1)
+            raise Unavailable(STOPPING, retry_after=1)
         waiting = _Waiting(submission, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._arrived.set()

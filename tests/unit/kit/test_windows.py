@@ -5,23 +5,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from limits import RateLimitItemPerMinute
-from limits.aio.strategies import MovingWindowRateLimiter
 
 from waypost.kit.clock import FrozenClock
-from waypost.kit.limits_memory import SWEEP_SECONDS, WindowStorage
+from waypost.kit.config_values import Rate
+from waypost.kit.windows import SWEEP_SECONDS, OwnWindows, Taken
 
-TEN = RateLimitItemPerMinute(10)
+TEN = Rate(10, 60)
 BEGAN = 1_700_000_000.0
 
 
 class Windows:
-    """A limiter of ten a minute on a clock that is moved."""
+    """Ten a minute on a clock that is moved."""
 
     def __init__(self) -> None:
         self._clock = FrozenClock(datetime.fromtimestamp(BEGAN, UTC))
-        self.storage = WindowStorage(self.now)
-        self._limiter = MovingWindowRateLimiter(self.storage)
+        self.own = OwnWindows(self.now)
 
     def now(self) -> float:
         return self._clock.now().timestamp()
@@ -29,13 +27,11 @@ class Windows:
     def advance(self, seconds: float) -> None:
         self._clock.advance(timedelta(seconds=seconds))
 
-    async def hit(self, key: str = "a") -> bool:
-        return await self._limiter.hit(TEN, key)
+    async def take(self, key: str = "a") -> Taken:
+        return await self.own.take(key, TEN)
 
-    async def stats(self, key: str = "a") -> tuple[float, int]:
-        """In how many seconds the oldest leaves, and how many are left now."""
-        reset_at, remaining = await self._limiter.get_window_stats(TEN, key)
-        return reset_at - self.now(), remaining
+    async def hit(self, key: str = "a") -> bool:
+        return (await self.take(key)).allowed
 
 
 @pytest.fixture
@@ -87,13 +83,19 @@ async def test_each_key_has_its_own_window(windows: Windows) -> None:
     assert await windows.hit("b")
 
 
-async def test_a_window_tells_what_is_left_and_when_the_oldest_leaves(windows: Windows) -> None:
-    assert await windows.stats() == (60, 10)
-    await windows.hit()
+async def test_a_window_tells_how_many_count_and_when_the_oldest_leaves(windows: Windows) -> None:
+    assert await windows.take() == Taken(True, 1, 60)
     windows.advance(20)
-    await windows.hit()
 
-    assert await windows.stats() == (40, 8)
+    assert await windows.take() == Taken(True, 2, 40)
+
+
+async def test_a_refusal_tells_when_there_is_room_again(windows: Windows) -> None:
+    for _ in range(10):
+        await windows.hit()
+    windows.advance(45)
+
+    assert await windows.take() == Taken(False, 10, 15)
 
 
 @given(st.lists(st.integers(0, 40), max_size=60))
@@ -119,8 +121,8 @@ async def test_windows_that_nobody_asks_for_are_forgotten(windows: Windows) -> N
     windows.advance(1)
     await windows.hit("now")
 
-    assert len(windows.storage._windows) == 2
-    assert (await windows.stats("young"))[1] == 9
+    assert len(windows.own._windows) == 2
+    assert (await windows.take("young")).count == 2
 
 
 async def test_a_window_that_was_forgotten_starts_anew(windows: Windows) -> None:
