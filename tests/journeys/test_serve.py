@@ -243,3 +243,30 @@ def test_two_api_processes_share_the_limits(tmp_path: Path, redis_url: str) -> N
 def process(answer: httpx.Response) -> str:
     """Which process answered: the number of its requests is the id's end."""
     return answer.headers["x-request-id"][:-8]
+
+
+# The API and the worker apart.
+
+
+def test_without_a_worker_messages_are_accepted_and_wait_for_one(tmp_path: Path) -> None:
+    with box(tmp_path, "--no-worker", **FREE) as apart:
+        server = apart.server
+        server.register("sender")
+        token = server.login("sender")
+        accepted = send(server, token)
+        assert accepted.status_code == 200
+        assert accepted.json()["queue_type"] == "docker"
+        queue_id = accepted.json()["queue_id"]
+        assert readiness(server) == (503, {"database": True, "schema": True, "worker": False})
+
+        with started("worker", "--data-dir", str(tmp_path)) as beside:
+            until(lambda: status(server, token, queue_id) == "Read", "read")
+            assert readiness(server) == (200, {"database": True, "schema": True, "worker": True})
+            beside.terminate()
+            assert beside.wait(STOP_SECONDS) == 0
+        until(lambda: readiness(server)[0] == 503, "not ready without a worker")
+
+
+def readiness(server: Server) -> tuple[int, dict[str, bool]]:
+    answer = server.get("/readyz")
+    return answer.status_code, answer.json()["checks"]

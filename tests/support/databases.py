@@ -61,6 +61,16 @@ def clone(template: Template) -> Iterator[str]:
         _run(template.server_url, f'drop database if exists "{name}" with (force)')
 
 
+@contextmanager
+def new_database(server_url: str, name: str) -> Iterator[str]:
+    """An empty database for as long as it is needed."""
+    _run(server_url, f'create database "{name}"')
+    try:
+        yield named(server_url, name)
+    finally:
+        _run(server_url, f'drop database if exists "{name}" with (force)')
+
+
 def named(url: str, name: str) -> str:
     """The same server's URL for another database."""
     return urlsplit(url)._replace(path=f"/{name}").geturl()

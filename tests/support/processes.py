@@ -106,6 +106,18 @@ def waypost(
     )
 
 
+@contextmanager
+def started(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A command that runs until it is told to stop, or else until the end of the block."""
+    command = [sys.executable, "-m", "waypost", *arguments]
+    settings = {f"WAYPOST_{name}": value for name, value in environ.items()}
+    with subprocess.Popen(command, env=own_environ() | settings) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def marked(mark: str) -> list[int]:
     """The pids of the living processes that have this mark in their environment."""
     wanted = f"WAYPOST_{MARK}={mark}".encode()

@@ -8,49 +8,25 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from waypost.accounts import directory, fields, password
+from waypost.accounts import directory, password
 from waypost.accounts.model import Changes, NewAccount
-from waypost.admin import accounts, accounts_schemas
+from waypost.admin import accounts
 from waypost.app.migrate import migrate
 from waypost.cli.database import database_url, opened
+from waypost.cli.fields import Amount, FirstCredits, Reason, Username
 from waypost.cli.options import read_settings
 from waypost.credits.model import Kind
 from waypost.kit.clock import SystemClock
 from waypost.kit.db import Database
 
 T = TypeVar("T")
-MOST = accounts_schemas.MOST_CREDITS
 
 app = typer.Typer(help="Accounts and credits.", no_args_is_help=True)
 console = Console(highlight=False, soft_wrap=True)
 clock = SystemClock()
 
-
-def _by(rule: object) -> Callable[[T], T]:
-    """Has a value checked by the rule of the API's own field."""
-    adapter: TypeAdapter[T] = TypeAdapter(rule)
-
-    def check(value: T) -> T:
-        try:
-            return adapter.validate_python(value)
-        except ValidationError as error:
-            raise typer.BadParameter(error.errors()[0]["msg"]) from error
-
-    return check
-
-
-Username = Annotated[str, typer.Argument(help="The account's name.", callback=_by(fields.Username))]
-Amount = Annotated[
-    int,
-    typer.Argument(help="Credits; negative takes away.", callback=_by(accounts_schemas.Amount)),
-]
-Reason = Annotated[
-    str,
-    typer.Option(help="Why; it stands in the ledger.", callback=_by(accounts_schemas.Reason)),
-]
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the embedded database.")]
 Config = Annotated[Path | None, typer.Option(help="A TOML file of settings.")]
 
@@ -59,7 +35,7 @@ Config = Annotated[Path | None, typer.Option(help="A TOML file of settings.")]
 def create(
     username: Username,
     is_admin: Annotated[bool, typer.Option("--admin", help="May run this server.")] = False,
-    credits: Annotated[int, typer.Option(min=0, max=MOST, help="First credits.")] = 0,
+    credits: FirstCredits = 0,
     data_dir: DataDir = None,
     config: Config = None,
 ) -> None:

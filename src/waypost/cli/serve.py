@@ -17,6 +17,7 @@ from waypost.app.first_start import FirstStart, jwt_secret, prepare
 from waypost.app.migrate import migrate as run_migrations
 from waypost.app.supervisor import (
     Child,
+    GaveUp,
     Supervisor,
     listen,
     metrics_dir,
@@ -62,7 +63,7 @@ def worker(settings: Settings, metrics_port: int | None) -> None:
 
     setup(settings.log_level, settings.log_format, "worker")
     if metrics_port is not None:
-        start_http_server(metrics_port)
+        _serve_metrics(settings.host, metrics_port)
 
     async def until_told(url: str) -> None:
         stop = asyncio.Event()
@@ -80,6 +81,13 @@ def migrate(settings: Settings) -> None:
     with database_url(settings) as url:
         revision = asyncio.run(run_migrations(url))
     console.print(f"The database is at revision {revision}.")
+
+
+def _serve_metrics(host: str, port: int) -> None:
+    try:
+        start_http_server(port, host)
+    except OSError as error:
+        raise GaveUp(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
 
 
 def _stop_signals() -> list[signal.Signals]:

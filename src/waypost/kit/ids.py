@@ -11,6 +11,7 @@ _VERSION_7 = 0x7 << 76
 _VARIANT = 0x2 << 62
 _COUNTER_BITS = 12
 _LAST_MILLISECOND = 2**48 - 1
+_BLOCK = 4096
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -21,15 +22,23 @@ class Ids:
         self._clock = clock
         self._random = random
         self._last = 0
+        self._block, self._used = b"", _BLOCK
 
     def new(self) -> UUID:
         """The next id: 48 bits of milliseconds, a 12-bit counter in `rand_a`, 62 random bits."""
         tick = _milliseconds(self._clock.now()) << _COUNTER_BITS
         self._last = tick if tick > self._last else self._last + 1
-        tail = int.from_bytes(self._random(8)) >> 2
+        tail = int.from_bytes(self._eight_bytes()) >> 2
         high = self._last >> _COUNTER_BITS << 80
         counter = (self._last & 0xFFF) << 64
         return UUID(int=high | _VERSION_7 | counter | _VARIANT | tail)
+
+    def _eight_bytes(self) -> bytes:
+        """Random bytes, drawn from the system a block at a time."""
+        if self._used == _BLOCK:
+            self._block, self._used = self._random(_BLOCK), 0
+        self._used += 8
+        return self._block[self._used - 8 : self._used]
 
 
 def show(prefix: str, id: UUID) -> str:

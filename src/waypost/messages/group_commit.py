@@ -1,6 +1,7 @@
 """Sends that arrive together are committed together; each caller gets its own answer."""
 
 import asyncio
+from collections import Counter as Counts
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,6 +74,8 @@ class GroupCommit:
     async def _commit_batches(self) -> None:
         while True:
             await self._arrived.wait()
+            # Let what has reached this process already come along.
+            await asyncio.sleep(0)
             batch = self._next_batch()
             if batch:
                 await self._commit(batch)
@@ -138,15 +141,20 @@ class GroupCommit:
 
     def _hand_over(self, batch: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
         SIZE.observe(len(batch))
+        accepted, refused = Counts[str](), Counts[str]()
         for waiting, answer in zip(batch, answers, strict=True):
             if isinstance(answer, Refusal):
-                REFUSED.labels(answer.code).inc()
+                refused[answer.code] += 1
                 _set(waiting, answer)
                 continue
-            ACCEPTED.labels(waiting.submission.kind).inc(len(accepted_ids(answer)))
+            accepted[waiting.submission.kind] += len(accepted_ids(answer))
             self._bell.ring(lane_of(waiting.submission.pool_id))
             if not waiting.answer.done():
                 waiting.answer.set_result(answer)
+        for kind, messages in accepted.items():
+            ACCEPTED.labels(kind).inc(messages)
+        for code, sends in refused.items():
+            REFUSED.labels(code).inc(sends)
 
 
 def _undone(answer: Answer) -> Answer:

@@ -1,0 +1,311 @@
+"""The other commands, as processes: what they do, and what they say when they cannot."""
+
+import asyncio
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.journeys.load import FREE, SEND
+from tests.support.databases import new_database
+from tests.support.messages import PLAIN, House
+from tests.support.processes import Box, box, started, until, waypost
+from tests.support.server import Server, free_port
+from waypost.kit.db import Database
+from waypost.kit.embedded import Embedded
+
+JWT_SECRET = "s" * 40
+STATUS = "/api/messages/message-status"
+
+
+# Help and wrong usage.
+
+
+def test_help_needs_neither_a_database_nor_much_time() -> None:
+    """What makes a start slow is not even imported."""
+    helped = waypost("--help", DATABASE_URL="postgresql://nobody@127.0.0.1:1/nowhere")
+    assert helped.returncode == 0
+    for command in ("serve", "worker", "migrate", "doctor", "demo", "admin"):
+        assert f" {command} " in helped.stdout
+
+    heavy = ("fastapi", "uvicorn", "sqlalchemy", "alembic", "pgqueuer", "phonenumbers", "aiohttp")
+    script = f"import sys, waypost.cli.main; print(*(set({heavy}) & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert loaded.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("frobnicate", "No such command 'frobnicate'"),
+        ("serve --prot 1", "No such option: --prot"),
+        ("serve --port many", "Invalid value for '--port'"),
+        ("worker --no-worker", "No such option: --no-worker"),
+        ("admin create", "Missing argument 'username'"),
+        ("admin grant ada", "Missing argument 'amount'"),
+        ("admin grant ada lots", "Invalid value for 'amount'"),
+        ("admin grant ada 0", "must not be zero"),
+        ("admin grant ada 9999999999999999999999", "less than or equal to"),
+        ("admin create ada --credits -1", "greater than or equal to 0"),
+    ],
+)
+def test_wrong_usage_is_told_in_a_sentence(arguments: str, sentence: str) -> None:
+    ended = waypost(*arguments.split())
+
+    assert ended.returncode == 2
+    assert sentence in plain(ended.stderr)
+    assert "Traceback" not in ended.stderr
+
+
+def plain(framed: str) -> str:
+    """A message without its frame and its line breaks."""
+    return " ".join(framed.translate(str.maketrans("│╭╮╰╯─", "      ")).split())
+
+
+# Databases.
+
+
+@pytest.fixture(scope="module")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL that is none of Waypost's own: the named one, else one played by another's."""
+    named = os.environ.get("WAYPOST_TEST_DATABASE_URL")
+    if named is not None:
+        yield named
+        return
+    embedded = Embedded(tmp_path_factory.mktemp("external"))
+    try:
+        yield embedded.start()
+    finally:
+        embedded.stop()
+
+
+@pytest.fixture
+def external(server_url: str) -> Iterator[dict[str, str]]:
+    """The settings of a new, empty database."""
+    with new_database(server_url, f"waypost_journey_{secrets.token_hex(4)}") as url:
+        yield {"DATABASE_URL": url, "JWT_SECRET": JWT_SECRET}
+
+
+def test_migrate_lays_the_schema_once(external: dict[str, str]) -> None:
+    before = waypost("doctor", **external)
+    assert before.returncode == 1
+    assert "run `waypost migrate`" in plain(before.stdout)
+    for _ in range(2):
+        migrated = waypost("migrate", **external)
+        assert migrated.returncode == 0, migrated.stderr
+        assert migrated.stdout == "The database is at revision 0001.\n"
+    assert waypost("doctor", **external).returncode == 0
+
+
+def test_migrate_makes_an_embedded_database(tmp_path: Path) -> None:
+    migrated = waypost("migrate", "--data-dir", str(tmp_path))
+
+    assert migrated.returncode == 0, migrated.stderr
+    assert migrated.stdout == "The database is at revision 0001.\n"
+
+
+def test_two_apis_and_a_worker_on_one_database(tmp_path: Path, external: dict[str, str]) -> None:
+    """What one machine accepts with the other's token, the third one sends."""
+    settings = {**external, **FREE}
+    with (
+        box(tmp_path / "one", "--no-worker", **settings) as one,
+        box(tmp_path / "two", "--no-worker", **settings) as two,
+        started("worker", **settings) as worker,
+    ):
+        one.server.register("traveller")
+        token = one.server.login("traveller")
+        body = {"number": PLAIN, "message": "Hello"}
+        answers = [box.server.post(SEND, body, token) for box in (one, two)]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        for answer in answers:
+            queue_id = answer.json()["queue_id"]
+            until(lambda: status(two.server, token, queue_id) == "Read", "read")  # noqa: B023
+        assert not (tmp_path / "one" / "jwt-secret").exists()
+
+        worker.terminate()
+        assert worker.wait(10) == 0
+    assert waypost("doctor", **external).returncode == 0
+
+
+def status(server: Server, token: str, queue_id: str) -> str:
+    found: str = server.get(f"{STATUS}/{queue_id}", token).json()["status"]
+    return found
+
+
+def test_a_database_url_asks_for_a_secret() -> None:
+    ended = waypost("worker", DATABASE_URL="postgresql://nobody@127.0.0.1:1/nowhere")
+
+    assert ended.returncode == 1
+    assert "WAYPOST_JWT_SECRET: not set; with a database URL it is required" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["serve --port 0", "worker", "migrate", "doctor", "admin disable x"]
+)
+def test_a_database_that_is_away(command: str, tmp_path: Path) -> None:
+    url = f"postgresql://nobody:its-password@127.0.0.1:{free_port()}/nowhere"
+    ended = waypost(*command.split(), DATABASE_URL=url, JWT_SECRET=JWT_SECRET)
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("The database cannot be reached: ")
+    assert "Traceback" not in ended.stderr
+    assert "its-password" not in ended.stderr
+
+
+def test_a_workers_metrics_port_that_is_taken(external: dict[str, str]) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = str(taken.getsockname()[1])
+        ended = waypost("worker", "--metrics-port", port, **external)
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"Cannot listen on 127.0.0.1:{port}: Address already in use.")
+
+
+# doctor.
+
+
+@pytest.fixture
+async def house(db: Database) -> House:
+    """An account with credits."""
+    return await House(db).open(10)
+
+
+def examine(database_url: str) -> tuple[int, str]:
+    """The exit code, and what was found."""
+    ended = waypost("doctor", DATABASE_URL=database_url, JWT_SECRET=JWT_SECRET)
+    assert "Traceback" not in ended.stderr
+    return ended.returncode, plain(ended.stdout)
+
+
+async def test_doctor_finds_nothing_wrong(database_url: str, house: House) -> None:
+    await house.accept(PLAIN)
+    code, said = await asyncio.to_thread(examine, database_url)
+
+    assert code == 0
+    assert "every balance is the sum of its entries" in said
+    assert "ill" not in said.split()
+
+
+async def test_doctor_names_an_account_whose_balance_is_wrong(
+    database_url: str, house: House, connection: asyncpg.Connection
+) -> None:
+    await connection.execute("update wallets set credits = 12 where account_id = 1")
+    code, said = await asyncio.to_thread(examine, database_url)
+
+    assert code == 1
+    assert "account 1: 12, entries say 10" in said
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "delete from pgqueuer",
+        "update messages set expires_at = now() - interval '1 hour'",
+    ],
+    ids=["no job sends it", "its deadline passed"],
+)
+async def test_doctor_counts_messages_that_are_stuck(
+    database_url: str, house: House, connection: asyncpg.Connection, fault: str
+) -> None:
+    await house.accept(PLAIN)
+    await connection.execute("update messages set updated_at = now() - interval '1 hour'")
+    assert (await asyncio.to_thread(examine, database_url))[0] == 0
+    await connection.execute(fault)
+    code, said = await asyncio.to_thread(examine, database_url)
+
+    assert code == 1
+    assert "1 make no progress" in said
+
+
+# admin, beside a server that runs.
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    with box(tmp_path_factory.mktemp("box"), **FREE) as made:
+        yield made
+
+
+def admin(running: Box, *arguments: str, text: str = "") -> str:
+    """What an admin command says that goes well."""
+    data_dir = str(running.server.data_dir)
+    ended = waypost("admin", *arguments, "--data-dir", data_dir, text=text)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def refused(running: Box, *arguments: str, text: str = "") -> str:
+    """The sentence of one that is refused."""
+    data_dir = str(running.server.data_dir)
+    ended = waypost("admin", *arguments, "--data-dir", data_dir, text=text)
+    assert ended.returncode == 1, ended.stdout
+    assert len(ended.stderr.splitlines()) == 1
+    return ended.stderr.strip()
+
+
+def test_admin_create_opens_an_account(running: Box) -> None:
+    said = admin(running, "create", "carla", "--credits", "7", text="a password of hers\n")
+    session = running.server.post(
+        "/api/auth/login", {"username": "carla", "password": "a password of hers"}
+    ).json()
+
+    assert "a password of hers" not in said
+    assert f"Account carla is number {session['user_id']}, with 7 credits." in said
+    assert (session["credits"], session["is_admin"]) == (7, False)
+
+
+def test_admin_create_makes_a_password_and_an_admin(running: Box) -> None:
+    said = admin(running, "create", "root", "--admin")
+    password = said.partition("Its password is ")[2].split()[0]
+    token = running.server.login("root", password)
+
+    assert running.server.get("/api/admin/users", token).status_code == 200
+
+
+def test_admin_create_refuses_as_the_api_does(running: Box) -> None:
+    admin(running, "create", "once", text="a password of hers\n")
+
+    assert refused(running, "create", "Once") == "This username is taken"
+    assert refused(running, "create", "brief", text="short\n") == (
+        "password: must have at least 8 characters"
+    )
+
+
+def test_admin_grant_moves_credits_and_says_why(running: Box) -> None:
+    running.server.register("gina")
+    token = running.server.login("gina")
+    assert (
+        admin(running, "grant", "GINA", "50", "--reason", "a gift") == "GINA has 150 credits now.\n"
+    )
+    assert admin(running, "grant", "gina", "-120") == "gina has 30 credits now.\n"
+    assert refused(running, "grant", "gina", "-31") == (
+        "Cannot take 31 credits: the account has 30"
+    )
+    assert refused(running, "grant", "nobody", "5") == "There is no such account."
+
+    entries = running.server.get("/api/users/user/statement", token).json()["entries"]
+    told = [(entry["amount"], entry["balance"], entry["reason"]) for entry in entries]
+    assert told == [(-120, 30, "by the shell"), (50, 150, "a gift"), (100, 100, None)]
+
+
+def test_admin_disable_ends_sessions_at_once(running: Box) -> None:
+    running.server.register("dora")
+    token = running.server.login("dora")
+    assert running.server.get("/api/users/user/profile", token).status_code == 200
+    assert admin(running, "disable", "dora") == "dora is disabled.\n"
+
+    until(
+        lambda: running.server.get("/api/users/user/profile", token).status_code in (401, 403),
+        "refused",
+        2,
+    )
+    body = {"username": "dora", "password": "password123"}
+    assert running.server.post("/api/auth/login", body).status_code == 403
+    assert refused(running, "disable", "nobody") == "There is no such account."
