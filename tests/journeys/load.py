@@ -91,12 +91,19 @@ class Load:
     refused: dict[Request, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     unanswered: list[Request] = field(default_factory=list)
     unreached: list[Request] = field(default_factory=list)
+    _came: asyncio.Event = field(default_factory=asyncio.Event)
     _count: "count[int]" = field(default_factory=lambda: count(1))
 
     async def run(self, customers: Sequence[Customer], requests: int) -> None:
         """Each sends so many requests one after another; a closed door ends it."""
         async with session(self.url) as http:
             await asyncio.gather(*(self._send(http, who, requests) for who in customers))
+
+    async def until_answered(self, enough: int) -> None:
+        """Wait until so many requests were accepted."""
+        while len(self.answered) < enough:
+            self._came.clear()
+            await self._came.wait()
 
     def promised(self) -> Iterator[Promised]:
         """Every message that was answered with a queue id."""
@@ -127,6 +134,7 @@ class Load:
             answer = await response.json()
         if response.status == 200:
             self.answered[request] = answer.get("queue_ids") or [answer["queue_id"]]
+            self._came.set()
         else:
             self.refused[request] = response.status, answer
 

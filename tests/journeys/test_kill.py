@@ -69,8 +69,7 @@ async def kill_in_mid_load(
     enough = load.random.randrange(len(senders) * REQUESTS_EACH * 2 // 3)
     before = victim.parts
     sending = asyncio.create_task(load.run(senders, REQUESTS_EACH))
-    while len(load.answered) < enough:
-        await asyncio.sleep(0)
+    await load.until_answered(enough)
     victim.kill(*parts)
     print(f"killed {sorted(parts)} after {enough} answers")
     assert not sending.done()

@@ -99,8 +99,7 @@ async def test_a_stop_under_load_answers_what_it_took(tmp_path: Path) -> None:
         customers = [Customer.new(busy.server, f"customer{n}") for n in range(4)]
         load = Load(busy.server.url, Random(7), "stop")
         sending = asyncio.create_task(load.run(customers * 4, 100))
-        while len(load.answered) < 200:
-            await asyncio.sleep(0)
+        await load.until_answered(200)
         with ending(busy):
             busy.server.process.terminate()
             await sending
@@ -156,7 +155,8 @@ def test_the_terminal_ends_all_in_good_order(tmp_path: Path, sign: signal.Signal
     """It tells every process of its foreground group at once."""
     with box(tmp_path, **FREE) as foreground:
         who = Customer.new(foreground.server, "somebody")
-        sent(foreground.server, who, SLOW)
+        queue_id = sent(foreground.server, who, SLOW)
+        until(lambda: status(foreground.server, who, queue_id) == "Sending", "on its way")
         with ending(foreground):
             os.killpg(foreground.server.pid, sign)
         assert "Traceback" not in foreground.server.log

@@ -13,12 +13,7 @@ import httpx
 import pytest
 
 from tests.journeys.load import FREE, SEND
-from tests.support.processes import (
-    Box,
-    box,
-    until,
-    waypost,
-)
+from tests.support.processes import Box, box, started, until, waypost
 from tests.support.server import ADMIN_PASSWORD, Server, free_port
 
 STOP_SECONDS = 10.0
@@ -207,7 +202,8 @@ def machines_redis() -> str:
 
     if not answers(6379):
         pytest.fail(
-            "no Redis at 127.0.0.1:6379, and no program to start one: install the Debian package redis-server"
+            "no Redis answers at 127.0.0.1:6379, and there is no program to start one:"
+            " install the Debian package redis-server"
         )
     url = "redis://127.0.0.1:6379/15"
     with redis.Redis.from_url(url) as client:

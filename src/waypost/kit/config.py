@@ -144,7 +144,7 @@ class Settings:
         256, whole(1, 10_000), "Most sends that are committed in one transaction."
     )
     committers: int = setting(
-        2, whole(1, 16), "Transactions of sends that one process runs at the same time."
+        1, whole(1, 16), "Transactions of sends that one process runs at the same time."
     )
 
     sandbox_rate: int = setting(

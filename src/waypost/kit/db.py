@@ -150,7 +150,4 @@ class Database:
                 with suppress(*AWAY):
                     await self._pool.release(connection)
         except AWAY as error:
-            # A value that no column can hold is a fault of the statement, not of the server.
-            if isinstance(error, ValueError):
-                raise
             raise DatabaseAway from error

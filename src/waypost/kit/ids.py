@@ -60,11 +60,6 @@ def first_id_at(at: datetime) -> UUID:
     return UUID(int=min(max(_milliseconds(at), 0), _LAST_MILLISECOND) << 80)
 
 
-def moment_of(id: UUID) -> datetime:
-    """When the id was made, to the millisecond."""
-    return datetime.fromtimestamp((id.int >> 80) / 1000, UTC)
-
-
 def _milliseconds(at: datetime) -> int:
     since = at - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000

@@ -7,7 +7,7 @@ import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE as REGIONS
 from phonenumbers import PhoneMetadata
 
-_SPELLING = re.compile(r"\+?[0-9][0-9 -]{5,30}")
+_SPELLING = re.compile(r"\+?[0-9][0-9 -]{1,30}")
 _SEPARATORS = str.maketrans("", "", "+ -")
 
 

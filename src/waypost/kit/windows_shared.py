@@ -9,9 +9,12 @@ from redis.exceptions import RedisError
 
 from waypost.kit.config import Rate
 from waypost.kit.errors import Unavailable
+from waypost.kit.log import get
 from waypost.kit.windows import Taken
 
 PATIENCE_SECONDS = 5.0
+
+log = get(__name__)
 
 # KEYS: a list of moments each, the oldest first. ARGV: a limit and seconds for each key.
 # The server's own clock counts, so that the machines that share it need not agree on the time.
@@ -70,7 +73,11 @@ class SharedWindows:
             asked, self._asked = self._asked, []
             try:
                 taken = await self._take([key for key, _, _ in asked], _arguments(asked))
-            except RedisError:
+            except RedisError as error:
+                log.warning("limits.away", error=str(error))
+                _answer(asked, None)
+            except Exception:
+                log.exception("limits.failed")
                 _answer(asked, None)
             else:
                 _answer(asked, taken)
