@@ -8,7 +8,7 @@ import pytest
 from tests.support.sends import CLOCK, accept, balance, bulk, single, wallet
 from waypost.credits.errors import InsufficientCredits
 from waypost.kit.db import Database
-from waypost.kit.errors import Invalid
+from waypost.kit.errors import Invalid, Unavailable
 from waypost.messages.accept import Acceptance, Answer, Submission
 from waypost.messages.schemas import Recipient
 
@@ -121,6 +121,19 @@ async def test_places_beyond_a_thousand_are_estimated_near_the_truth(db: Databas
     assert 1150 <= answer.queue_position <= 1250
 
 
+async def test_what_waits_for_its_next_try_stands_in_nobodys_way(
+    db: Database, connection: asyncpg.Connection
+) -> None:
+    await wallet(db, 7, 2000)
+    await accepted(db, *(bulk(7, 200) for _ in range(6)))
+    await connection.execute("update pgqueuer set execute_after = now() + interval '1 hour'")
+
+    (answer,) = await accepted(db, single(7))
+
+    assert isinstance(answer, Acceptance)
+    assert answer.queue_position == 1
+
+
 async def test_a_template_is_rendered_once_and_kept_as_accepted(
     db: Database, connection: asyncpg.Connection
 ) -> None:
@@ -192,6 +205,18 @@ async def test_a_recipient_without_its_variable_does_not_stop_the_others(
     assert isinstance(answer, Acceptance)
     assert [type(outcome) for outcome in answer.outcomes] == [UUID, Invalid]
     assert answer.remaining_credits == 9
+
+
+async def test_an_account_whose_pool_is_gone_is_told_to_try_again(db: Database) -> None:
+    """Its token may be remembered from just before it was moved to another pool."""
+    await wallet(db, 7, 10)
+    gone = Submission(7, 99, single(7).kind, single(7).content, single(7).recipients)
+
+    moved, good = await accepted(db, gone, single(7))
+
+    assert isinstance(moved, Unavailable)
+    assert isinstance(good, Acceptance)
+    assert await balance(db, 7) == 9
 
 
 async def test_a_ledgers_entries_are_in_the_order_of_their_times(

@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
+from tests.support.messages import until
 from tests.support.proxy import Loss, Relay
 from tests.support.sends import (
     balance,
@@ -67,7 +68,7 @@ async def test_a_send_that_no_column_can_hold_fails_alone(db: Database, bad: str
     assert await balance(db, 7) == 100 - 11
 
 
-async def test_a_caller_who_leaves_changes_nothing_for_the_others(db: Database) -> None:
+async def test_a_caller_who_leaves_before_the_commit_pays_nothing(db: Database) -> None:
     await wallet(db, 7, 10)
 
     async with group_commit(db) as commit:
@@ -78,7 +79,32 @@ async def test_a_caller_who_leaves_changes_nothing_for_the_others(db: Database) 
 
     assert isinstance(answers[3], asyncio.CancelledError)
     assert sum(isinstance(answer, Acceptance) for answer in answers) == 9
-    assert await balance(db, 7) == 0
+    assert await balance(db, 7) == 1
+
+
+async def test_a_caller_who_is_cut_off_during_the_commit_is_not_told_to_try_again(
+    db: Database, connection: asyncpg.Connection
+) -> None:
+    """As at the end of a stop's patience: what is under way may well be committed."""
+    await wallet(db, 7, 10)
+    async with group_commit(db) as commit, connection.transaction():
+        await connection.execute("select from wallets where account_id = 7 for update")
+        send = asyncio.create_task(commit.submit(single(7)))
+        await until(lambda: waits_for_a_lock(connection))
+        send.cancel()
+        (answer,) = await asyncio.gather(send, return_exceptions=True)
+
+    assert isinstance(answer, CommitUnknown)
+    assert "Try again" not in answer.message
+    assert await balance(db, 7) == 9
+
+
+async def waits_for_a_lock(connection: asyncpg.Connection) -> bool:
+    waits: bool = await connection.fetchval(
+        "select exists (select from pg_stat_activity"
+        " where datname = current_database() and wait_event_type = 'Lock')"
+    )
+    return waits
 
 
 async def test_closing_commits_what_came_and_takes_no_more(db: Database) -> None:

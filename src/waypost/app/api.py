@@ -2,10 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import count
+from typing import Protocol
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -14,18 +16,23 @@ from fastapi_offline import FastAPIOffline
 from waypost.accounts.guard import Guard
 from waypost.app import operations, routers
 from waypost.app.openapi import describe
+from waypost.app.presence import Presence
 from waypost.kit.clock import Clock, SystemClock
 from waypost.kit.config import Settings
 from waypost.kit.db import Database
 from waypost.kit.ids import Ids
 from waypost.kit.limits import Limiter
 from waypost.kit.listen import Listener
+from waypost.kit.log import get
 from waypost.kit.routing import speak_contract
 from waypost.kit.web import App, Edge
 from waypost.messages.accept import Accept
 from waypost.messages.group_commit import GroupCommit
-from waypost.messages.lane import Lane, QueueType
+from waypost.messages.lane import Lane
+from waypost.messages.model import QueueType
 from waypost.queue.bell import Bell
+
+log = get(__name__)
 
 
 def build(settings: Settings, database_url: str, queue_type: QueueType) -> App:
@@ -45,42 +52,53 @@ def assemble(settings: Settings, db: Database, queue_type: QueueType) -> App:
     accept = Accept(clock, Ids(clock), timedelta(seconds=settings.message_lifetime_seconds))
     commit = GroupCommit(db, accept, bell, settings.group_commit_max, settings.committers)
 
-    app = _fastapi(_Life(db, limiter, listener, bell, commit))
+    presence = Presence(db)
+    app = _fastapi(_Life(db, limiter, commit, (commit, listener, bell, presence)))
     app.state.db, app.state.clock, app.state.guard = db, clock, guard
     app.state.settings = settings
-    lane = Lane(app, db, guard, commit, queue_type)
+    lane = Lane(app, db, guard, commit, queue_type, lambda: presence.has_worker)
     edge = Edge(lane, settings.max_body_bytes, _request_ids())
     # Outermost, so that a browser's page can read the refusals too.
     return _cors(edge, settings) if settings.cors_origins else edge
+
+
+class _Loop(Protocol):
+    async def run(self) -> None: ...
 
 
 class _Life:
     """What runs beside the requests, from the start of the server to its end."""
 
     def __init__(
-        self, db: Database, limiter: Limiter, listener: Listener, bell: Bell, commit: GroupCommit
+        self, db: Database, limiter: Limiter, commit: GroupCommit, loops: Sequence[_Loop]
     ) -> None:
         self._db = db
         self._limiter = limiter
-        self._listener = listener
-        self._bell = bell
         self._commit = commit
+        self._loops = loops
 
     @asynccontextmanager
     async def __call__(self, app: FastAPI) -> AsyncIterator[None]:
         await self._db.open()
-        committing = asyncio.create_task(self._commit.run())
-        helpers = [asyncio.create_task(h.run()) for h in (self._listener, self._bell)]
+        committing, *others = (asyncio.create_task(loop.run()) for loop in self._loops)
+        for task in (committing, *others):
+            task.add_done_callback(_end_with)
         try:
             yield
         finally:
             self._commit.close()
-            await committing
-            for helper in helpers:
-                helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
+            for task in others:
+                task.cancel()
+            await asyncio.gather(committing, *others, return_exceptions=True)
             await self._limiter.close()
             await self._db.close()
+
+
+def _end_with(task: asyncio.Task[None]) -> None:
+    """A server whose loop has broken would answer nobody: it stops, and is started again."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("api.loop_broke", exc_info=error)
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _fastapi(life: _Life) -> FastAPI:

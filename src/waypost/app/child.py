@@ -17,11 +17,11 @@ import uvloop
 
 from waypost.kit.config import Settings
 from waypost.kit.log import setup
+from waypost.messages.model import QueueType
 
 RARELY = (50_000, 20, 50)
 """When the garbage collector looks: new objects, then generations."""
 
-QueueType = Literal["embedded", "docker"]
 Run = Callable[[asyncio.Event], Awaitable[None]]
 
 

@@ -58,7 +58,13 @@ class GroupCommit:
         waiting = _Waiting(submission, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._arrived.set()
-        return await waiting.answer
+        try:
+            return await waiting.answer
+        except asyncio.CancelledError:
+            if waiting not in self._waiting:
+                raise CommitUnknown from None  # it may be committed: "try again" would be a lie
+            self._waiting.remove(waiting)
+            raise
 
     async def run(self) -> None:
         """Commit until closed, then what is left, and return."""

@@ -4,7 +4,6 @@ The same verbs, limits and errors as everywhere else; measured at twice the requ
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Literal
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -18,7 +17,7 @@ from waypost.kit.web import App, Exchange, Receive, Scope, Send, exchange_of, re
 from waypost.messages import find, show
 from waypost.messages.accept import Acceptance, Submission
 from waypost.messages.group_commit import GroupCommit
-from waypost.messages.model import Class, show_id
+from waypost.messages.model import Class, QueueType, show_id
 from waypost.messages.schemas import (
     NOT_A_NUMBER,
     Bulk,
@@ -33,7 +32,6 @@ SEND = "/api/messages/send-message"
 BULK = "/api/messages/send-bulk-message"
 STATUS = "/api/messages/message-status/"
 
-QueueType = Literal["embedded", "docker"]
 Handler = Callable[[Scope, Receive, Exchange], Awaitable[bytes]]
 
 _encode = msgspec.json.Encoder().encode
@@ -43,13 +41,20 @@ class Lane:
     """Answers the three hot routes and hands every other request on."""
 
     def __init__(
-        self, app: App, db: Database, guard: Guard, commit: GroupCommit, queue_type: QueueType
+        self,
+        app: App,
+        db: Database,
+        guard: Guard,
+        commit: GroupCommit,
+        queue_type: QueueType,
+        has_worker: Callable[[], bool],
     ) -> None:
         self._app = app
         self._db = db
         self._guard = guard
         self._commit = commit
         self._queue_type = queue_type
+        self._has_worker = has_worker
         self._posts: dict[str, Handler] = {SEND: self._send, BULK: self._bulk}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,7 +90,7 @@ class Lane:
             queue_id=_queue_id(accepted.outcomes[0]),
             remaining_credits=accepted.remaining_credits,
             queue_position=accepted.queue_position,
-            available_devices=accepted.available_devices,
+            available_devices=self._available(accepted),
             total_devices=accepted.total_devices,
             queue_type=self._queue_type,
         )
@@ -97,7 +102,11 @@ class Lane:
         if not bulk.recipients:
             raise Invalid.field("numbers", "holds no possible phone number")
         accepted = await self._submit_bulk(who, bulk)
-        return _encode(_bulk_answer(bulk, accepted, self._queue_type))
+        return _encode(_bulk_answer(bulk, accepted, self._available(accepted), self._queue_type))
+
+    def _available(self, accepted: Acceptance) -> int:
+        """Devices that can send now: without a worker to drive them, none."""
+        return accepted.available_devices if self._has_worker() else 0
 
     async def _submit_bulk(self, who: Principal, bulk: Bulk) -> Acceptance:
         return await self._commit.submit(
@@ -112,7 +121,9 @@ class Lane:
         return _encode(show.message(found))
 
 
-def _bulk_answer(bulk: Bulk, accepted: Acceptance, queue_type: QueueType) -> BulkAnswer:
+def _bulk_answer(
+    bulk: Bulk, accepted: Acceptance, available: int, queue_type: QueueType
+) -> BulkAnswer:
     came = dict(zip((r.number for r in bulk.recipients), accepted.outcomes, strict=True))
     queue_ids = [show_id(o) for o in accepted.outcomes if not isinstance(o, Refusal)]
     results = [
@@ -126,7 +137,7 @@ def _bulk_answer(bulk: Bulk, accepted: Acceptance, queue_type: QueueType) -> Bul
         queue_ids=queue_ids,
         results=results,
         queue_position=accepted.queue_position,
-        available_devices=accepted.available_devices,
+        available_devices=available,
         total_devices=accepted.total_devices,
         queue_type=queue_type,
     )

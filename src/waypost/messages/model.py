@@ -3,11 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 from uuid import UUID
 
 from waypost.kit import ids
 
 MAX_NUMBERS = 200
+
+
+QueueType = Literal["embedded", "docker"]
+"""How the workers run: beside the API, or as separate ones."""
 
 
 class Status(StrEnum):

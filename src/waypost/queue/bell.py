@@ -37,7 +37,9 @@ class Bell:
                 async with self._db.read() as tx:
                     await _notify(tx, lanes)
             except DatabaseAway:
-                log.warning("bell.silent")  # workers look by themselves every second
+                log.warning("bell.silent")  # workers look by themselves twice a second
+            except Exception:
+                log.exception("bell.failed")
             await asyncio.sleep(PAUSE_SECONDS)
 
 

@@ -26,7 +26,7 @@ _SUCCESSFUL: JOB_STATUS = "successful"
 
 async def push(tx: Tx, lanes: Sequence[Lane], about: Sequence[Reference]) -> list[int]:
     """Queue one job for each message, in this order; returns each one's place (1 = next)."""
-    ahead = {lane: await store.depth(tx, lane, EXACT_UP_TO + 1) for lane in set(lanes)}
+    ahead = {lane: await store.ahead(tx, lane, EXACT_UP_TO + 1) for lane in set(lanes)}
     payloads: list[bytes | None] = [reference.pack() for reference in about]
     ids = await _queries(tx).enqueue(cast("list[str]", list(lanes)), payloads, [0] * len(payloads))
     heads = {

@@ -27,9 +27,18 @@ select count(*) from (
 ) as counted
 """
 
+# What waits for its next try stands in nobody's way.
+AHEAD = """
+select count(*) from (
+    select 1 from pgqueuer
+     where entrypoint = $1 and status = 'queued' and execute_after <= now() limit $2
+) as counted
+"""
+
 HEAD = """
 select id from pgqueuer
- where entrypoint = $1 and status = 'queued' order by priority desc, id limit 1
+ where entrypoint = $1 and status = 'queued' and execute_after <= now()
+ order by execute_after limit 1
 """
 
 OLDEST = """
@@ -62,8 +71,14 @@ async def depth(tx: Tx, lane: Lane, limit: int) -> int:
     return count
 
 
+async def ahead(tx: Tx, lane: Lane, limit: int) -> int:
+    """How many jobs of the lane are due, counted up to `limit`."""
+    count: int = await tx.fetchval(AHEAD, lane, limit)
+    return count
+
+
 async def head(tx: Tx, lane: Lane) -> int:
-    """The id of the job that is next in the lane; 0 for an empty one."""
+    """The id of the job that has been due the longest; 0 for an empty lane."""
     id: int | None = await tx.fetchval(HEAD, lane)
     return id or 0
 
