@@ -18,7 +18,7 @@ import pytest
 
 from tests.journeys import books
 from tests.journeys.load import FREE, Customer, Load
-from tests.support.processes import PARTS, SUPERVISOR, Box, box, until, waypost
+from tests.support.processes import PARTS, SUPERVISOR, WORKER, Box, box, until, waypost
 
 ROUNDS = 5
 CREDITS = 100_000
@@ -81,6 +81,8 @@ async def kill_in_mid_load(
 def heal(victim: Box, parts: set[str], before: dict[str, list[int]]) -> None:
     """By hand where the supervisor is dead, and else by its own doing."""
     if SUPERVISOR in parts:
+        # Of two workers at once, the one that ends takes its simulated network's news along.
+        until(lambda: not set(before[WORKER]) & set(victim.pids), "the old worker ends")
         victim.server.start()
     until(lambda: victim.is_whole() and all(victim.parts[p] != before[p] for p in parts), "whole")
 

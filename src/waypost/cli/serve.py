@@ -12,7 +12,7 @@ from prometheus_client import start_http_server
 from rich.console import Console
 from rich.text import Text
 
-from waypost.app.child import Orders, QueueType
+from waypost.app.child import Orders
 from waypost.app.first_start import FirstStart, jwt_secret, prepare
 from waypost.app.migrate import migrate as run_migrations
 from waypost.app.supervisor import (
@@ -28,6 +28,7 @@ from waypost.kit.clock import SystemClock
 from waypost.kit.config import Settings
 from waypost.kit.embedded import Embedded
 from waypost.kit.log import setup
+from waypost.messages.model import QueueType
 
 console = Console(highlight=False, soft_wrap=True)
 
