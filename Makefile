@@ -30,7 +30,7 @@ serve: .venv/runtime ## a server on 127.0.0.1:8080, its data in ./waypost-data
 	$(BIN)/waypost serve --data-dir $(DATA_DIR)
 
 test: .venv/dev ## every test, on an embedded PostgreSQL of its own
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: .venv/dev ## style, types, layers, SQL only in stores
 	$(BIN)/ruff check .

@@ -61,6 +61,7 @@ _STATEMENT = re.compile(
     | set\s+(local|session)\s+\w+\s*(=|\bto\b)
     | copy\s+[\w."]+\s*(\([^)]*\)\s*)?(from|to)\b
     | (listen|unlisten|notify)\s+[\w"]+\s*(,|;|$)
+    | show\s+(all|[\w.]+)\s*(;|$)
     | explain\s+(\(|analyze\b|select\b|insert\b|update\b|delete\b|with\b)
     """.replace("OBJECT", _OBJECT),
     re.IGNORECASE | re.VERBOSE,

@@ -140,6 +140,13 @@ def test_every_answer_is_described(document: dict[str, Any]) -> None:
     assert vague == []
 
 
+def test_the_document_tells_that_a_cursor_goes_before_a_page(document: dict[str, Any]) -> None:
+    parameters = _operations(document)["GET", HISTORY]["parameters"]
+    (page,) = (each for each in parameters if each["name"] == "page")
+
+    assert "Ignored where `cursor` is given" in page["description"]
+
+
 def test_the_lean_lane_answers_as_the_document_says(
     server: Server, document: dict[str, Any], token: str
 ) -> None:

@@ -1,16 +1,22 @@
 """Accepting: what one transaction does, and what it refuses without harm to neighbours."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
 import pytest
 
-from tests.support.sends import CLOCK, accept, balance, bulk, single, wallet
+from tests.support.sends import CLOCK, DAY, accept, balance, bulk, single, wallet
 from waypost.credits.errors import InsufficientCredits
+from waypost.kit.clock import FrozenClock
 from waypost.kit.db import Database
-from waypost.kit.errors import Invalid, Unavailable
-from waypost.messages.accept import Acceptance, Answer, Submission
+from waypost.kit.errors import Invalid, NotFound, Unavailable
+from waypost.kit.ids import Ids
+from waypost.kit.page import PageAsk
+from waypost.messages import find
+from waypost.messages.accept import Accept, Acceptance, Answer, Submission
 from waypost.messages.schemas import Recipient
+from waypost.messages.store_read import Filter
 
 
 async def accepted(db: Database, *submissions: Submission) -> list[Answer]:
@@ -171,8 +177,8 @@ async def test_anothers_template_does_not_exist(
 
     (answer,) = await accepted(db, single(7, template_id=id))
 
-    assert isinstance(answer, Invalid)
-    assert [problem.field for problem in answer.details] == ["template_id"]
+    assert isinstance(answer, NotFound)
+    assert answer.message == "There is no template by that id."
 
 
 async def test_a_text_that_renders_too_long_or_with_nul_is_refused(
@@ -189,6 +195,19 @@ async def test_a_text_that_renders_too_long_or_with_nul_is_refused(
     )
 
     assert [type(answer) for answer in answers] == [Invalid, Invalid, Acceptance]
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}, None])
+async def test_a_variable_that_is_no_simple_value_is_refused_by_its_name(
+    db: Database, connection: asyncpg.Connection, value: object
+) -> None:
+    await wallet(db, 7, 10)
+    id = await template(connection, 7, "Hello {{name}}")
+
+    (answer,) = await accepted(db, single(7, template_id=id, variables={"name": value}))
+
+    assert isinstance(answer, Invalid)
+    assert [problem.field for problem in answer.details] == ["variables.name"]
 
 
 async def test_a_recipient_without_its_variable_does_not_stop_the_others(
@@ -230,3 +249,24 @@ async def test_a_ledgers_entries_are_in_the_order_of_their_times(
 
     assert [row["at"] for row in rows] == sorted(row["at"] for row in rows)
     assert rows[-1]["at"] <= CLOCK.now()
+
+
+@pytest.mark.parametrize("apart", [timedelta(seconds=-5), timedelta(0), timedelta(seconds=5)])
+async def test_history_is_narrowed_by_the_time_that_it_shows_not_by_the_time_of_the_id(
+    db: Database, apart: timedelta
+) -> None:
+    await wallet(db, 7, 10)
+    late = Accept(CLOCK, Ids(FrozenClock(CLOCK.now() + apart)), DAY)
+    await db.transact(lambda tx: late(tx, [single(7)]))
+
+    async def found(wanted: Filter) -> int:
+        async with db.read() as tx:
+            return (await find.history(tx, 7, wanted, PageAsk())).total
+
+    async with db.read() as tx:
+        (message,) = (await find.history(tx, 7, Filter(), PageAsk())).messages
+    at, moment = message.created_at, timedelta(microseconds=1)
+    assert await found(Filter(since=at)) == 1
+    assert await found(Filter(since=at + moment)) == 0
+    assert await found(Filter(until=at + moment)) == 1
+    assert await found(Filter(until=at)) == 0

@@ -62,6 +62,11 @@ async def differences(db: Database) -> list[tuple[int, int, int]]:
         return await ledger.differences(tx)
 
 
+async def breaks(db: Database) -> list[int]:
+    async with db.read() as tx:
+        return await ledger.breaks(tx, NOW)
+
+
 async def column(connection: asyncpg.Connection, query: str, account_id: int) -> list[int]:
     return [row[0] for row in await connection.fetch(query, account_id)]
 
@@ -140,6 +145,10 @@ async def test_a_transaction_that_fails_later_leaves_no_trace_and_no_gap(
 
 
 LINE = "insert into ledger values (7, 1, 1, 1, 'grant', null, null, null, now())"
+ENTRY = """
+insert into ledger (account_id, number, delta, balance, kind, at)
+values ($1, $2, $3, $4, 'grant', $5)
+"""
 
 
 @pytest.mark.parametrize(
@@ -315,3 +324,39 @@ async def test_an_empty_ledger_beside_a_balance_is_found(
     await connection.execute("update wallets set credits = 3 where account_id = $1", BEN)
 
     assert await differences(db) == [(BEN, 3, 0)]
+
+
+async def test_the_hourly_check_finds_nothing_in_honest_books(db: Database) -> None:
+    await post(db, grant(ANN, 10), charge(ANN), charge(ANN, 9), grant(BEN, 5))
+
+    assert await breaks(db) == []
+
+
+@pytest.mark.parametrize("wrong", ["credits = credits + 1", "entries = entries + 1"])
+async def test_the_hourly_check_finds_a_wallet_that_is_not_as_its_last_entry_left_it(
+    db: Database, connection: asyncpg.Connection, wrong: str
+) -> None:
+    await post(db, grant(ANN, 10), charge(ANN), grant(BEN, 5))
+    await connection.execute(f"update wallets set {wrong} where account_id = $1", ANN)
+
+    assert await breaks(db) == [ANN]
+
+
+async def test_the_hourly_check_finds_a_wallet_that_has_credits_and_no_entry(
+    db: Database, connection: asyncpg.Connection
+) -> None:
+    await connection.execute("update wallets set credits = 3 where account_id = $1", BEN)
+
+    assert await breaks(db) == [BEN]
+
+
+@pytest.mark.parametrize(("number", "balance"), [(2, 12), (3, 11)], ids=["a sum", "a gap"])
+async def test_the_hourly_check_finds_an_entry_that_does_not_follow_from_the_one_before(
+    db: Database, connection: asyncpg.Connection, number: int, balance: int
+) -> None:
+    await post(db, grant(ANN, 10), grant(BEN, 5))
+    await connection.execute(ENTRY, ANN, number, 1, balance, NOW)
+    set_wallet = "update wallets set credits = $2, entries = $3 where account_id = $1"
+    await connection.execute(set_wallet, ANN, balance, number)
+
+    assert await breaks(db) == [ANN]

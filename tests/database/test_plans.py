@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.support.asgi import opened as opened_app
-from tests.support.messages import until
+from tests.support.messages import PLAIN, House, until
 from tests.support.people import PASSWORD, opened
 from tests.support.recording import RecordingDatabase
 from waypost.app.api import assemble
@@ -25,6 +25,7 @@ from waypost.kit.db import Database, Tx
 from waypost.kit.ids import Ids
 from waypost.kit.months import months_from
 from waypost.messages import store_accept
+from waypost.messages.accept import Acceptance, look_up
 
 MESSAGES = 100_000
 ACCOUNTS = 20
@@ -72,6 +73,9 @@ insert into pgqueuer (priority, entrypoint, payload, status)
 select 0, 'pool.' || (100 + n % 5), decode(lpad(to_hex(n), 48, '0'), 'hex'), 'queued'
   from generate_series(1, 20000) as n
 """
+
+
+EXPIRED = "select count(*) from message_events where type = 'message.expired'"
 
 
 async def fill(db: Database, connection: asyncpg.Connection, messages: int = MESSAGES) -> None:
@@ -150,6 +154,14 @@ async def cursor(client: httpx.AsyncClient) -> str:
     return text
 
 
+async def accept_what_others_settle(db: Database) -> None:
+    """A batch whose COMMIT got no answer is looked up; what was accepted too late is to expire."""
+    ids = await House(db).accept(PLAIN, lifetime=timedelta(0))
+    answer = Acceptance(ids, 0, 1, 3, 3)
+
+    assert await db.transact(lambda tx: look_up(tx, [answer], {1})) == set(ids)
+
+
 async def work_everything(db: Database, connection: asyncpg.Connection) -> None:
     """What a worker's loops run, until all that was accepted is sent, and most of it read."""
     clock = SystemClock()
@@ -175,12 +187,15 @@ async def test_no_statement_reads_a_large_table_from_end_to_end(
     recording = RecordingDatabase(database_url, 8, "waypost worker")
     async with opened_app(assemble(SETTINGS, recording, "embedded")) as client:
         await ask_everything(client)
+        await accept_what_others_settle(recording)
         await work_everything(recording, connection)
 
     planned = {query: args for query, args in recording.statements.items() if is_planned(query)}
     guilty = [query for query, args in planned.items() if await reads_all(connection, query, args)]
 
     assert len(planned) > 40, "the requests and loops did not run"
+    assert store_accept.EXISTING in planned
+    assert await connection.fetchval(EXPIRED) == 1
     assert guilty == []
 
 

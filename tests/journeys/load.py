@@ -1,7 +1,8 @@
 """Several customers who send at once, and remember what they were told."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
@@ -91,16 +92,30 @@ class Load:
     refused: dict[Request, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     unanswered: list[Request] = field(default_factory=list)
     unreached: list[Request] = field(default_factory=list)
+    silent: list[Request] = field(default_factory=list)
     _came: asyncio.Event = field(default_factory=asyncio.Event)
     _count: "count[int]" = field(default_factory=lambda: count(1))
 
     async def run(self, customers: Sequence[Customer], requests: int) -> None:
-        """Each sends so many requests one after another; a closed door ends it."""
+        """Each sends so many requests one after another; a closed door or silence ends it."""
         async with session(self.url) as http:
             await asyncio.gather(*(self._send(http, who, requests) for who in customers))
 
-    async def until_answered(self, enough: int) -> None:
-        """Wait until so many requests were accepted."""
+    @asynccontextmanager
+    async def under_way(
+        self, customers: Sequence[Customer], requests: int, first: int
+    ) -> AsyncIterator[None]:
+        """The block runs after so many answers, in the midst of the others."""
+        running = asyncio.create_task(self.run(customers, requests))
+        begun = asyncio.create_task(self._answers(first))
+        await asyncio.wait((running, begun), return_when=asyncio.FIRST_COMPLETED)
+        begun.cancel()
+        assert not running.done(), f"too few answers: {self}"
+        yield
+        await running
+        assert not self.silent, "some requests were never answered"
+
+    async def _answers(self, enough: int) -> None:
         while len(self.answered) < enough:
             self._came.clear()
             await self._came.wait()
@@ -125,7 +140,10 @@ class Load:
             except aiohttp.ClientConnectorError:
                 self.unreached.append(request)
                 return
-            except (aiohttp.ClientError, TimeoutError):
+            except TimeoutError:
+                self.silent.append(request)
+                return
+            except aiohttp.ClientError:
                 self.unanswered.append(request)
 
     async def _ask(self, http: aiohttp.ClientSession, request: Request) -> None:

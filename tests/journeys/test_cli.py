@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import re
 import secrets
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
@@ -18,6 +20,7 @@ from tests.support.databases import new_database
 from tests.support.messages import PLAIN, House
 from tests.support.processes import Box, box, started, until, waypost
 from tests.support.server import Server, free_port
+from waypost.app.presence import WORKER
 from waypost.kit.db import Database
 from waypost.kit.embedded import Embedded
 
@@ -104,6 +107,24 @@ def test_migrate_lays_the_schema_once(external: dict[str, str]) -> None:
     assert waypost("doctor", **external).returncode == 0
 
 
+def test_a_database_of_a_newer_waypost_is_left_alone(external: dict[str, str]) -> None:
+    async def age() -> None:
+        connection = await asyncpg.connect(external["DATABASE_URL"])
+        await connection.execute("update alembic_version set version_num = '9999'")
+        await connection.close()
+
+    waypost("migrate", **external)
+    asyncio.run(age())
+    sentence = "This database was made by a newer Waypost (revision 9999): use that version."
+    for command in ("migrate", "worker", "serve --port 0", "admin disable x"):
+        ended = waypost(*command.split(), **external)
+        assert (ended.returncode, ended.stderr) == (1, f"{sentence}\n")
+    examined = waypost("doctor", **external)
+    assert (examined.returncode, examined.stderr) == (1, "")
+    assert "newer Waypost" in plain(examined.stdout)
+    assert "run `waypost migrate`" not in plain(examined.stdout)
+
+
 def test_migrate_makes_an_embedded_database(tmp_path: Path) -> None:
     migrated = waypost("migrate", "--data-dir", str(tmp_path))
 
@@ -140,10 +161,29 @@ def status(server: Server, token: str, queue_id: str) -> str:
 
 
 def test_a_database_url_asks_for_a_secret() -> None:
-    ended = waypost("worker", DATABASE_URL="postgresql://nobody@127.0.0.1:1/nowhere")
+    ended = waypost("serve", DATABASE_URL="postgresql://nobody@127.0.0.1:1/nowhere")
 
     assert ended.returncode == 1
     assert "WAYPOST_JWT_SECRET: not set; with a database URL it is required" in ended.stderr
+
+
+def test_only_serve_needs_the_secret(external: dict[str, str]) -> None:
+    url = external["DATABASE_URL"]
+    assert waypost("migrate", DATABASE_URL=url).returncode == 0
+    assert waypost("doctor", DATABASE_URL=url).returncode == 0
+    changed = waypost("admin", "disable", "ada", DATABASE_URL=url)
+    assert changed.stderr == "There is no such account.\n"
+    with started("worker", DATABASE_URL=url):
+        until(lambda: "one runs" in plain(waypost("doctor", DATABASE_URL=url).stdout), "it works")
+
+
+@pytest.mark.parametrize("command", ["worker", "doctor", "admin create ada"])
+def test_a_wrong_data_directory_is_left_alone(command: str, tmp_path: Path) -> None:
+    ended = waypost(*command.split(), "--data-dir", str(tmp_path))
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"There is no Waypost in {tmp_path}: ")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -190,6 +230,7 @@ async def test_doctor_finds_nothing_wrong(database_url: str, house: House) -> No
 
     assert code == 0
     assert "every balance is the sum of its entries" in said
+    assert re.search(r"PostgreSQL [0-9]+\.[0-9]+ ", said)
     assert "ill" not in said.split()
 
 
@@ -222,6 +263,34 @@ async def test_doctor_counts_messages_that_are_stuck(
 
     assert code == 1
     assert "1 make no progress" in said
+
+
+async def test_doctor_counts_claims_that_nobody_takes_over(
+    database_url: str, house: House, connection: asyncpg.Connection
+) -> None:
+    await house.accept(PLAIN)
+    claim = "update pgqueuer set status = 'picked', heartbeat = now() - $1::interval"
+    await connection.execute(claim, timedelta(seconds=1))
+    assert (await asyncio.to_thread(examine, database_url))[0] == 0
+    await connection.execute(claim, timedelta(minutes=5))
+    code, said = await asyncio.to_thread(examine, database_url)
+
+    assert code == 1
+    assert "1 messages wait for a worker to take them over" in said
+
+
+async def test_doctor_warns_without_a_worker(database_url: str, house: House) -> None:
+    """It may be run while the server is stopped: nothing is wrong."""
+    code, said = await asyncio.to_thread(examine, database_url)
+    assert (code, "worker warning none runs" in " ".join(said.replace("│", " ").split())) == (
+        0,
+        True,
+    )
+    worker = Database(database_url, 2, WORKER)
+    await worker.open()
+    code, said = await asyncio.to_thread(examine, database_url)
+    await worker.close()
+    assert "one runs" in said
 
 
 # admin, beside a server that runs.
@@ -261,6 +330,18 @@ def test_admin_create_opens_an_account(running: Box) -> None:
     assert (session["credits"], session["is_admin"]) == (7, False)
 
 
+@pytest.mark.parametrize("name", ["a[/b]", "c[red]x", ":smile:"])
+def test_admin_says_a_name_as_it_is(running: Box, name: str) -> None:
+    """Whatever it would mean to a terminal's library: with the line its password would be lost."""
+    said = admin(running, "create", name)
+    password = said.partition("Its password is ")[2].split()[0]
+
+    assert said.startswith(f"Account {name} is number ")
+    assert running.server.login(name, password)
+    assert admin(running, "grant", name, "5") == f"{name} has 5 credits now.\n"
+    assert admin(running, "disable", name) == f"{name} is disabled.\n"
+
+
 def test_admin_create_makes_a_password_and_an_admin(running: Box) -> None:
     said = admin(running, "create", "root", "--admin")
     password = said.partition("Its password is ")[2].split()[0]
@@ -295,7 +376,7 @@ def test_admin_grant_moves_credits_and_says_why(running: Box) -> None:
     assert told == [(-120, 30, "by the shell"), (50, 150, "a gift"), (100, 100, None)]
 
 
-def test_admin_disable_ends_sessions_at_once(running: Box) -> None:
+def test_admin_disable_lets_nothing_work(running: Box) -> None:
     running.server.register("dora")
     token = running.server.login("dora")
     assert running.server.get("/api/users/user/profile", token).status_code == 200

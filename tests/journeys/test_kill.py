@@ -68,13 +68,10 @@ async def kill_in_mid_load(
     """Kill after some answers, while other requests are under way, and see the box whole again."""
     enough = load.random.randrange(len(senders) * REQUESTS_EACH * 2 // 3)
     before = victim.parts
-    sending = asyncio.create_task(load.run(senders, REQUESTS_EACH))
-    await load.until_answered(enough)
-    victim.kill(*parts)
-    print(f"killed {sorted(parts)} after {enough} answers")
-    assert not sending.done()
-    await asyncio.to_thread(heal, victim, parts, before)
-    await sending
+    async with load.under_way(senders, REQUESTS_EACH, enough):
+        victim.kill(*parts)
+        print(f"killed {sorted(parts)} after {enough} answers")
+        await asyncio.to_thread(heal, victim, parts, before)
     print(load)
 
 

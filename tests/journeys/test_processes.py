@@ -98,11 +98,9 @@ async def test_a_stop_under_load_answers_what_it_took(tmp_path: Path) -> None:
     with box(tmp_path, SIGNUP_CREDITS="10000", **FREE) as busy:
         customers = [Customer.new(busy.server, f"customer{n}") for n in range(4)]
         load = Load(busy.server.url, Random(7), "stop")
-        sending = asyncio.create_task(load.run(customers * 4, 100))
-        await load.until_answered(200)
         with ending(busy):
-            busy.server.process.terminate()
-            await sending
+            async with load.under_way(customers * 4, 100, first=200):
+                busy.server.process.terminate()
         assert load.unreached, "the door was closed in mid-load"
         await asyncio.to_thread(busy.server.start)
         connection = await asyncpg.connect(busy.database_url)
@@ -198,6 +196,40 @@ def test_a_child_that_dies_is_started_again(running: Box, customer: Customer, pa
     after = running.parts
     assert {name for name in after if after[name] != before[name]} == {part}
     ends(running.server, customer, queue_id)
+
+
+def test_what_a_dead_worker_had_in_flight_is_not_counted(tmp_path: Path) -> None:
+    with box(tmp_path, **FREE) as slow:
+        sent(slow.server, Customer.new(slow.server, "slow"), SLOW)
+        until(lambda: in_flight(slow.server) == 1, "in flight")
+        slow.kill(WORKER)
+        until(lambda: in_flight(slow.server) == 0, "forgotten", 5)
+
+
+def in_flight(server: Server) -> float:
+    lines = server.get("/metrics").text.splitlines()
+    return sum(float(line.split()[1]) for line in lines if line.startswith("waypost_in_flight "))
+
+
+def test_the_counters_of_a_killed_box_are_cleared_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of one that lives stay."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with box(tmp_path / "living", **FREE) as living, box(tmp_path / "killed", **FREE) as killed:
+        before = counters(tmp_path)
+        assert len(before) == 2
+        killed.kill(SUPERVISOR)
+        until(lambda: not killed.pids, "the API and the worker end", 5)
+        killed.server.start()
+        after = counters(tmp_path)
+        assert (len(after), len(after - before)) == (2, 1)
+        assert "waypost_in_flight" in living.server.get("/metrics").text
+
+
+def counters(folder: Path) -> set[Path]:
+    """The folders in which boxes keep them."""
+    return set(folder.glob("waypost-metrics-*"))
 
 
 def test_while_postgres_is_away_answers_say_so(running: Box, customer: Customer) -> None:

@@ -72,6 +72,18 @@ def test_the_first_start_says_what_one_needs_once(tmp_path: Path) -> None:
         assert first.server.login("admin", password)
 
 
+def test_the_greeting_can_be_copied_whatever_the_host_and_the_name(tmp_path: Path) -> None:
+    name = "[/o'brien]:smile:"
+    with box(tmp_path, ADMIN_USERNAME=name, ADMIN_PASSWORD="", HOST="::") as first:
+        until(lambda: "Try it:" in first.server.log and "curl" in first.server.log, "greeting")
+        said = first.server.log
+        assert f"Administrator  {name}\n" in said
+        assert f"http://[::1]:{first.server.port}/docs\n" in said
+        (curl,) = [line for line in said.splitlines() if line.strip().startswith("curl")]
+        answer = subprocess.run(["bash", "-c", curl], capture_output=True, text=True)
+        assert json.loads(answer.stdout)["username"] == name, answer
+
+
 def test_secrets_stay_where_they_belong(tmp_path: Path) -> None:
     """Neither files nor logs nor the list of processes give them away, whatever is logged."""
     text, number = "a text that is nobody's business", "27821230006"
@@ -85,7 +97,8 @@ def test_secrets_stay_where_they_belong(tmp_path: Path) -> None:
         until(lambda: "Try it:" in server.log, "greeting")
         secret = (tmp_path / "jwt-secret").read_text().strip()
         shown = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True).stdout
-        environs = b"".join(Path(f"/proc/{pid}/environ").read_bytes() for pid in talkative.pids)
+        environs = [Path(f"/proc/{pid}/environ").read_bytes() for pid in talkative.pids]
+        with_settings = [environ for environ in environs if b"WAYPOST_ADMIN_PASSWORD" in environ]
 
         assert (tmp_path / "jwt-secret").stat().st_mode & 0o777 == 0o600
         assert len(secret) >= 32
@@ -93,7 +106,8 @@ def test_secrets_stay_where_they_belong(tmp_path: Path) -> None:
         for hidden in (secret, ADMIN_PASSWORD, token, "a password to keep", text, number):
             assert hidden not in server.log
             assert hidden not in shown
-        assert secret.encode() not in environs
+        assert secret.encode() not in b"".join(environs)
+        assert len(with_settings) == 1, "only the supervisor's, as it was started"
 
 
 # Refusals: a sentence, an exit code, and nothing left behind.
@@ -261,6 +275,20 @@ def test_without_a_worker_messages_are_accepted_and_wait_for_one(tmp_path: Path)
             beside.terminate()
             assert beside.wait(STOP_SECONDS) == 0
         until(lambda: readiness(server)[0] == 503, "not ready without a worker")
+
+
+def test_a_worker_follows_a_server_that_is_started_again(tmp_path: Path) -> None:
+    """Its embedded database then has another address."""
+    with (
+        box(tmp_path, "--no-worker", **FREE) as apart,
+        started("worker", "--data-dir", str(tmp_path)) as beside,
+    ):
+        until(lambda: readiness(apart.server)[0] == 200, "the worker works")
+        assert apart.server.stop() == 0
+        apart.server.start()
+        until(lambda: readiness(apart.server)[0] == 200, "and again")
+        beside.terminate()
+        assert beside.wait(STOP_SECONDS) == 0
 
 
 def readiness(server: Server) -> tuple[int, dict[str, bool]]:

@@ -1,6 +1,6 @@
 """A database that remembers every statement, so that a test can look at the plans."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -45,11 +45,6 @@ class _Recorder:
     async def execute(self, query: str, *args: Any) -> Any:
         self._note(query, args)
         return await self._tx.execute(query, *args)
-
-    async def executemany(self, command: str, args: Iterable[Any]) -> None:
-        rows = list(args)
-        self._note(command, tuple(rows[0]) if rows else ())
-        await self._tx.executemany(command, rows)
 
     def _note(self, query: str, args: tuple[Any, ...]) -> None:
         self._statements[query] = args

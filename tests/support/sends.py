@@ -47,7 +47,7 @@ def single(
     number: str = "27821234567",
     *,
     template_id: int | None = None,
-    variables: dict[str, str] | None = None,
+    variables: dict[str, object] | None = None,
 ) -> Submission:
     """One message to one number."""
     content = Content(text if template_id is None else None, template_id, variables or {})

@@ -30,6 +30,7 @@ STATEMENTS = [
     "truncate pgqueuer_log, pgqueuer_statistics",
     "lock table pools in share mode",
     "set local lock_timeout = '5s'",
+    "show server_version",
 ]
 
 SENTENCES = [
@@ -46,6 +47,7 @@ SENTENCES = [
     "Drop the connection",
     "Truncate the text",
     "Lock the table",
+    "Show the table of pools",
     "select",
     "selected",
     "pools",

@@ -11,11 +11,9 @@ from waypost.accounts.model import NewAccount
 from waypost.admin import accounts, audit
 from waypost.admin.accounts_schemas import (
     AuditAnswer,
-    AuditQuery,
     GiftAnswer,
     GiftBody,
     NewUserBody,
-    PageQuery,
     UserAnswer,
     UserChangeBody,
     UsersAnswer,
@@ -24,9 +22,10 @@ from waypost.admin.accounts_schemas import (
 )
 from waypost.credits import statement
 from waypost.credits.model import Kind
-from waypost.credits.statement import StatementAnswer, StatementQuery
+from waypost.credits.statement import StatementAnswer
 from waypost.kit.answers import Pagination, Said
-from waypost.kit.page import PageAsk, pagination, write_cursor
+from waypost.kit.asks import CursorQuery, PageQuery
+from waypost.kit.page import pagination, write_cursor
 from waypost.kit.routing import Db, Id, Time, contract_router
 
 router = contract_router("/api/admin", "Admin")
@@ -35,7 +34,7 @@ router = contract_router("/api/admin", "Admin")
 @router.get("/users")
 async def list_users(_: Admin, db: Db, query: Annotated[PageQuery, QueryOf()]) -> UsersAnswer:
     """Every account, oldest first."""
-    ask = PageAsk.of(query.page, query.per_page, None)
+    ask = query.ask()
     async with db.read() as tx:
         users, total = await accounts.page(tx, ask)
     page = Pagination(**pagination(ask, total))
@@ -96,7 +95,7 @@ async def give_credits(me: Admin, db: Db, time: Time, id: Id, body: GiftBody) ->
 
 @router.get("/users/{id}/statement")
 async def read_statement(
-    _: Admin, db: Db, id: Id, query: Annotated[StatementQuery, QueryOf()]
+    _: Admin, db: Db, id: Id, query: Annotated[CursorQuery, QueryOf()]
 ) -> StatementAnswer:
     """Every credit of the account that came or went, newest first."""
     async with db.read() as tx:
@@ -105,10 +104,9 @@ async def read_statement(
 
 
 @router.get("/audit")
-async def read_audit(_: Admin, db: Db, query: Annotated[AuditQuery, QueryOf()]) -> AuditAnswer:
+async def read_audit(_: Admin, db: Db, query: Annotated[CursorQuery, QueryOf()]) -> AuditAnswer:
     """What admins did, newest first."""
-    ask = PageAsk.of(1, query.per_page, query.cursor)
     async with db.read() as tx:
-        page = await audit.page(tx, ask)
+        page = await audit.page(tx, query.ask())
     entries = [shown_deed(deed) for deed in page.rows]
     return AuditAnswer(entries=entries, next_cursor=write_cursor(page.next))

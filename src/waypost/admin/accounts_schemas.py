@@ -8,8 +8,9 @@ from waypost.accounts.fields import Email, NewPassword, PhoneNumber, Username
 from waypost.accounts.model import Changes, Kind
 from waypost.admin.model import Deed, User
 from waypost.kit.answers import Pagination
+from waypost.kit.asks import BodyId
 from waypost.kit.config_values import RATE
-from waypost.kit.routing import Body, Query, zulu
+from waypost.kit.routing import Body, zulu
 from waypost.kit.texts import Text
 
 MOST_CREDITS = 1_000_000_000_000
@@ -38,23 +39,8 @@ def _reason(text: str) -> str:
 
 
 RateText = Annotated[Text, AfterValidator(_rate)]
-PoolId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Amount = Annotated[int, Field(ge=-MOST_CREDITS, le=MOST_CREDITS), AfterValidator(_moves)]
 Reason = Annotated[Text, AfterValidator(_reason)]
-
-
-class PageQuery(Query):
-    """Which page of the accounts."""
-
-    page: int = Field(1, ge=1, le=1_000_000_000)
-    per_page: int = Field(10, ge=1)
-
-
-class AuditQuery(Query):
-    """Which page of the audit log; `cursor` is the `next_cursor` of the page before."""
-
-    per_page: int = Field(10, ge=1)
-    cursor: str | None = None
 
 
 class NewUserBody(Body):
@@ -66,7 +52,7 @@ class NewUserBody(Body):
     notification_number: PhoneNumber | None = None
     is_admin: bool | None = None
     credits: int | None = Field(None, ge=0, le=MOST_CREDITS)
-    pool_id: PoolId | None = None
+    pool_id: BodyId | None = None
 
 
 class RateLimitsBody(Body):
@@ -92,7 +78,7 @@ class UserChangeBody(Body):
 
     is_active: bool | None = None
     is_admin: bool | None = None
-    pool_id: PoolId | None = None
+    pool_id: BodyId | None = None
     rate_limits: RateLimitsBody | None = None
     password: NewPassword | None = None
 

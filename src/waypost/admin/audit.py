@@ -6,9 +6,7 @@ from datetime import datetime
 from waypost.admin import store
 from waypost.admin.model import Deed
 from waypost.kit.db import Tx
-from waypost.kit.page import PageAsk, Slice
-
-LAST = 2**62
+from waypost.kit.page import PageAsk, Slice, below
 
 
 async def record(
@@ -25,6 +23,6 @@ async def record(
 
 async def page(tx: Tx, ask: PageAsk) -> Slice[Deed]:
     """Deeds, newest first, from the cursor on."""
-    rows = await store.deeds(tx, ask.cursor or LAST, ask.per_page + 1)
+    rows = await store.deeds(tx, below(ask.cursor), ask.per_page + 1)
     shown = rows[: ask.per_page]
     return Slice(shown, shown[-1].id if len(rows) > ask.per_page else None)

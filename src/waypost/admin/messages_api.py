@@ -3,9 +3,9 @@
 from typing import Annotated, Any
 
 from fastapi import Query as QueryOf
-from pydantic import Field
 
 from waypost.accounts.guard import Admin
+from waypost.kit.asks import BodyId, PerPage
 from waypost.kit.page import MAX_PER_PAGE
 from waypost.kit.routing import Db, contract_router
 from waypost.messages import find, show
@@ -18,8 +18,8 @@ router = contract_router("/api/admin/messages", "Admin")
 class AllQuery(FilterQuery):
     """Which messages of which account; `cursor` goes on from a page's `next_cursor`."""
 
-    user_id: int | None = Field(None, ge=1, le=2**63 - 1)
-    per_page: int = Field(10, ge=1, le=2**31)
+    user_id: BodyId | None = None
+    per_page: PerPage = 10
     cursor: str | None = None
 
 

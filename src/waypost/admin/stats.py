@@ -7,13 +7,12 @@ from waypost.admin.stats_model import Hour, PoolLoad, Stats
 from waypost.devices import pools
 from waypost.kit.db import Tx
 from waypost.kit.ids import first_id_at
+from waypost.messages.model import ID_SLACK
 from waypost.queue import depths
 from waypost.queue.model import lane_of
 
 MOST_HOURS = 168
 
-# A message's id is made a moment before the time that it is given.
-_SLACK = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
 
 
@@ -24,7 +23,7 @@ async def collect(tx: Tx, hours: int, now: datetime) -> Stats:
 
 async def _hours(tx: Tx, hours: int, now: datetime) -> list[Hour]:
     since = now.replace(minute=0, second=0, microsecond=0) - (hours - 1) * _HOUR
-    found = await store_stats.hours(tx, first_id_at(since - _SLACK))
+    found = await store_stats.hours(tx, first_id_at(since, -ID_SLACK))
     starts = [since + step * _HOUR for step in range(hours)]
     return [found.get(start) or Hour(start) for start in starts]
 

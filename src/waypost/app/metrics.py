@@ -1,13 +1,19 @@
 """What /metrics shows: the counters of every process on this box, and the state of the queue."""
 
+import fcntl
 import os
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 SHARED_DIR = "PROMETHEUS_MULTIPROC_DIR"
+PREFIX = "waypost-metrics-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +25,40 @@ class Backlog:
     oldest_seconds: float
 
 
+@contextmanager
+def shared_dir() -> Iterator[Path]:
+    """A folder where this box's processes keep their counters; those of dead boxes go."""
+    _sweep()
+    draft = Path(tempfile.mkdtemp(prefix="waypost-new-"))
+    claim = os.open(draft, os.O_RDONLY)
+    fcntl.flock(claim, fcntl.LOCK_EX)  # the kernel frees it with us
+    folder = draft.rename(draft.with_name(draft.name.replace("waypost-new-", PREFIX)))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(claim)
+
+
+def forget(folder: Path, pid: int) -> None:
+    """Let go of what only a living process has, such as its messages in flight."""
+    mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]  # it has no types here
+
+
 def exposition(backlog: Sequence[Backlog]) -> bytes:
     """The text for Prometheus."""
     return generate_latest(_processes()) + generate_latest(_queue(backlog))
+
+
+def _sweep() -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):  # another user's, or its box lives
+            claim = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+            finally:
+                os.close(claim)
 
 
 def _processes() -> CollectorRegistry:

@@ -16,13 +16,24 @@ class TooOld(Exception):
     """The server is older than we can use."""
 
 
+class TooNew(Exception):
+    """The schema is one that this version does not know."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"This database was made by a newer Waypost (revision {revision}): use that version."
+        )
+
+
 async def migrate(url: str) -> str:
     """Run the steps that are missing; returns the revision the database is at."""
     connection = await asyncpg.connect(url)
     try:
         _check_version(connection)
         await connection.execute("select pg_advisory_lock($1)", LOCK)
-        if await current(connection) != newest():
+        revision = await current(connection)
+        check_known(revision)
+        if revision != newest():
             await _upgrade(url)
         return newest()
     finally:
@@ -38,9 +49,20 @@ async def current(connection: Tx) -> str | None:
 
 
 def newest() -> str:
-    """The last step's revision, read off the file names (0001_house.py, 0002_…)."""
+    """The last step's revision."""
+    return max(_revisions())
+
+
+def check_known(revision: str | None) -> None:
+    """Raise TooNew for a revision that none of our steps leads to."""
+    if revision is not None and revision not in _revisions():
+        raise TooNew(revision)
+
+
+def _revisions() -> set[str]:
+    """Every step's revision, read off the file names (0001_house.py, 0002_…)."""
     steps = (step.name for step in MIGRATIONS.joinpath("versions").iterdir())
-    return max(name.split("_")[0] for name in steps if name[:4].isdigit())
+    return {name.split("_")[0] for name in steps if name[:4].isdigit()}
 
 
 def _check_version(connection: asyncpg.Connection) -> None:

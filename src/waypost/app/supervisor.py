@@ -2,20 +2,19 @@
 
 import errno
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from waypost.app.child import Orders
-from waypost.app.metrics import SHARED_DIR
+from waypost.app.metrics import SHARED_DIR, forget
+from waypost.kit.config_sources import is_setting
 from waypost.kit.embedded import Embedded
 from waypost.kit.log import get
 
@@ -54,7 +53,7 @@ class Child:
                 [sys.executable, "-m", "waypost.app.child", self.orders.part],  # as ps shows it
                 stdin=subprocess.PIPE,
                 pass_fds=() if fd is None else (fd,),
-                env={**os.environ, SHARED_DIR: str(self.metrics_dir)},
+                env=_without_settings(os.environ) | {SHARED_DIR: str(self.metrics_dir)},
             )
         self.started_at = time.monotonic()
         if self.process.stdin is None:
@@ -72,6 +71,7 @@ class Child:
         status = self.process.poll()
         if status is None:
             return
+        forget(self.metrics_dir, self.process.pid)
         steady = now - self.started_at > STEADY_SECONDS
         self.failures = 1 if steady else self.failures + 1
         if self.failures >= TRIES:
@@ -152,6 +152,11 @@ def stop_seconds_of_children(stop_seconds: float) -> float:
     return max(0.0, stop_seconds - POSTGRES_SECONDS - EXIT_SECONDS)
 
 
+def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Some of them are secrets, and a process's environment is easily looked at."""
+    return {name: value for name, value in environ.items() if not is_setting(name)}
+
+
 @contextmanager
 def _terminal_held_off() -> Iterator[None]:
     """What starts here hears no Ctrl-C, which a terminal sends to all: we alone act on it."""
@@ -160,16 +165,6 @@ def _terminal_held_off() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def metrics_dir() -> Iterator[Path]:
-    """A folder where this box's processes keep their counters for /metrics."""
-    folder = Path(tempfile.mkdtemp(prefix="waypost-metrics-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def listen(host: str, port: int) -> socket.socket:

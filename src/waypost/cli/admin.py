@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 
 from waypost.accounts import directory, password
 from waypost.accounts.model import Changes, NewAccount
@@ -24,7 +23,6 @@ from waypost.kit.db import Database
 T = TypeVar("T")
 
 app = typer.Typer(help="Accounts and credits.", no_args_is_help=True)
-console = Console(highlight=False, soft_wrap=True)
 clock = SystemClock()
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the embedded database.")]
@@ -51,7 +49,7 @@ def create(
 
     id = _with_database(work, data_dir, config)
     shown = "" if given else f" Its password is {chosen} (shown this once)."
-    console.print(f"Account {username} is number {id}, with {credits} credits.{shown}")
+    typer.echo(f"Account {username} is number {id}, with {credits} credits.{shown}")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})  # a negative number is none
@@ -68,19 +66,19 @@ def grant(
         return await accounts.give(db, clock, None, await _id_of(db, username), amount, reason)
 
     balance = _with_database(work, data_dir, config)
-    console.print(f"{username} has {balance} credits now.")
+    typer.echo(f"{username} has {balance} credits now.")
 
 
 @app.command()
 def disable(username: Username, data_dir: DataDir = None, config: Config = None) -> None:
-    """Keep an account from signing in and sending; its sessions end at once."""
+    """Let nothing that an account signed in with work, until it is enabled again."""
 
     async def work(db: Database) -> None:
         changes = Changes(is_active=False)
         await accounts.change(db, clock, None, await _id_of(db, username), changes)
 
     _with_database(work, data_dir, config)
-    console.print(f"{username} is disabled.")
+    typer.echo(f"{username} is disabled.")
 
 
 def _password() -> str:

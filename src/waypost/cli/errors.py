@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from waypost.app.migrate import TooOld
+from waypost.app.migrate import TooNew, TooOld
 from waypost.app.supervisor import GaveUp
 from waypost.kit.config import ConfigError
 from waypost.kit.db import AWAY
 from waypost.kit.embedded import EmbeddedError
 from waypost.kit.errors import Refusal
 
-OURS = (EmbeddedError, GaveUp, TooOld, Refusal)
+OURS = (EmbeddedError, GaveUp, TooNew, TooOld, Refusal)
 
 
 @contextmanager

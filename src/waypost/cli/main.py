@@ -39,7 +39,7 @@ def serve(
     from waypost.cli import serve as command
 
     flags = {"host": host, "port": port, "data_dir": data_dir, "api_processes": api_processes}
-    command.serve(read_settings(config, flags), with_worker=not no_worker)
+    command.serve(read_settings(config, flags, serves=True), with_worker=not no_worker)
 
 
 @app.command()
@@ -66,7 +66,7 @@ def migrate(data_dir: DataDir = None, config: Config = None) -> None:
 
 @app.command()
 def doctor(data_dir: DataDir = None, config: Config = None) -> None:
-    """Look at the configuration, the database, the ledger and stuck messages."""
+    """Look at the configuration, the database, the ledger, stuck messages and the worker."""
     from waypost.cli import doctor as command
 
     command.examine(read_settings(config, {"data_dir": data_dir}))

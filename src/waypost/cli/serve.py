@@ -3,8 +3,10 @@
 import asyncio
 import http.client
 import json
+import shlex
 import signal
 import threading
+from contextlib import suppress
 from dataclasses import replace
 
 import uvloop
@@ -14,23 +16,26 @@ from rich.text import Text
 
 from waypost.app.child import Orders
 from waypost.app.first_start import FirstStart, jwt_secret, prepare
+from waypost.app.metrics import shared_dir
 from waypost.app.migrate import migrate as run_migrations
 from waypost.app.supervisor import (
     Child,
     GaveUp,
     Supervisor,
     listen,
-    metrics_dir,
     stop_seconds_of_children,
 )
 from waypost.cli.database import database_url
 from waypost.kit.clock import SystemClock
 from waypost.kit.config import Settings
-from waypost.kit.embedded import Embedded
-from waypost.kit.log import setup
+from waypost.kit.embedded import Embedded, running_url
+from waypost.kit.log import get, setup
 from waypost.messages.model import QueueType
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
+LOOK_EVERY = 0.5
+
+log = get(__name__)
 
 
 def serve(settings: Settings, with_worker: bool) -> None:
@@ -42,7 +47,7 @@ def serve(settings: Settings, with_worker: bool) -> None:
         signal.signal(number, supervisor.request_stop)
     listening = listen(settings.host, settings.port)
     port = listening.getsockname()[1]
-    with metrics_dir() as metrics:
+    with shared_dir() as metrics:
         try:
             url = settings.database_url or _start(embedded)
             first = asyncio.run(prepare(settings, url, SystemClock()))
@@ -59,27 +64,45 @@ def serve(settings: Settings, with_worker: bool) -> None:
 
 def worker(settings: Settings, metrics_port: int | None) -> None:
     """One worker in this process, until SIGTERM or Ctrl-C."""
-    # Imported here: the other commands need no drivers.
-    from waypost.app.worker import run_worker
-
     setup(settings.log_level, settings.log_format, "worker")
     if metrics_port is not None:
         _serve_metrics(settings.host, metrics_port)
 
-    async def until_told(url: str) -> None:
-        stop = asyncio.Event()
-        for number in _stop_signals():
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await run_worker(settings, url, stop)
+    is_wanted = True
+    while is_wanted:
+        with database_url(settings) as url:
+            asyncio.run(run_migrations(url))
+            is_wanted = uvloop.run(_work(settings, url))
 
-    with database_url(settings) as url:
-        asyncio.run(run_migrations(url))
-        uvloop.run(until_told(url))
+
+async def _work(settings: Settings, url: str) -> bool:
+    """Until told to stop, or the database is elsewhere; whether it is that."""
+    # Imported here: the other commands need no drivers.
+    from waypost.app.worker import run_worker
+
+    stop = asyncio.Event()
+    for number in _stop_signals():
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    moved = asyncio.create_task(_moved(settings, url, stop))
+    await run_worker(settings, url, stop)
+    return await moved
+
+
+async def _moved(settings: Settings, url: str, stop: asyncio.Event) -> bool:
+    """Stop when the data directory's server is ready elsewhere, as after a restart of `serve`."""
+    while not stop.is_set():
+        if not settings.database_url and running_url(settings.data_dir) not in (None, url):
+            log.info("worker.database_moved")
+            stop.set()
+            return True
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_EVERY)
+    return False
 
 
 def migrate(settings: Settings) -> None:
     """Run the steps that are missing."""
-    with database_url(settings) as url:
+    with database_url(settings, may_make=True) as url:
         revision = asyncio.run(run_migrations(url))
     console.print(f"The database is at revision {revision}.")
 
@@ -129,7 +152,7 @@ def _greet(settings: Settings, port: int, first: FirstStart) -> None:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
     if _answers(host, port):
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        console.print(Text.from_markup(_greeting(settings, url, first)))
+        console.print(_greeting(settings, url, first))
 
 
 def _answers(host: str, port: int) -> bool:
@@ -142,13 +165,14 @@ def _answers(host: str, port: int) -> bool:
         return False
 
 
-def _greeting(settings: Settings, url: str, first: FirstStart) -> str:
+def _greeting(settings: Settings, url: str, first: FirstStart) -> Text:
     password = first.admin_password or "YOUR_PASSWORD"
     body = json.dumps({"username": settings.admin_username, "password": password})
+    header = "-H 'Content-Type: application/json'"
     lines = [
-        f"[bold]Waypost[/] is ready at {url}",
+        f" is ready at {url}",
         f"  Documentation  {url}/docs",
         "  Try it:",
-        f"  curl -X POST {url}/api/auth/login -H 'Content-Type: application/json' -d '{body}'",
+        f"  curl -X POST {url}/api/auth/login {header} -d {shlex.quote(body)}",
     ]
-    return "\n".join(lines)
+    return Text.assemble(("Waypost", "bold"), "\n".join(lines))

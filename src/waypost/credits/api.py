@@ -12,7 +12,8 @@ from waypost.accounts.fields import Email, PhoneNumber
 from waypost.accounts.guard import Member
 from waypost.accounts.model import Account
 from waypost.credits import auth_api, ledger, statement
-from waypost.credits.statement import StatementAnswer, StatementQuery
+from waypost.credits.statement import StatementAnswer
+from waypost.kit.asks import CursorQuery
 from waypost.kit.db import Tx
 from waypost.kit.routing import Body, Db, contract_router
 
@@ -54,7 +55,7 @@ async def credits(me: Member, db: Db) -> CreditsAnswer:
 
 @users.get("/statement")
 async def read_statement(
-    me: Member, db: Db, query: Annotated[StatementQuery, QueryOf()]
+    me: Member, db: Db, query: Annotated[CursorQuery, QueryOf()]
 ) -> StatementAnswer:
     """Every credit that came or went, newest first."""
     async with db.read() as tx:

@@ -7,9 +7,7 @@ from waypost.credits import store
 from waypost.credits.errors import InsufficientCredits
 from waypost.credits.model import Entry, Move, Wallet
 from waypost.kit.db import Tx
-from waypost.kit.page import Slice
-
-LAST = 2**62
+from waypost.kit.page import Slice, below
 
 
 async def open_wallet(tx: Tx, account_id: int) -> None:
@@ -54,7 +52,7 @@ async def balance(tx: Tx, account_id: int) -> int:
 
 async def statement(tx: Tx, account_id: int, before: int | None, most: int) -> Slice[Entry]:
     """Ledger entries, newest first, from before the given number on."""
-    rows = await store.statement(tx, account_id, before or LAST, most + 1)
+    rows = await store.statement(tx, account_id, below(before), most + 1)
     page = rows[:most]
     return Slice(page, page[-1].number if len(rows) > most else None)
 

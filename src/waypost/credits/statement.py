@@ -1,20 +1,14 @@
 """The ledger of an account as people read it."""
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from waypost.credits import ledger
 from waypost.credits.model import Entry
+from waypost.kit.asks import CursorQuery
 from waypost.kit.db import Tx
 from waypost.kit.ids import show
-from waypost.kit.page import PageAsk, write_cursor
-from waypost.kit.routing import Query, zulu
-
-
-class StatementQuery(Query):
-    """Which page; `cursor` is the `next_cursor` of the page before."""
-
-    per_page: int = Field(10, ge=1)
-    cursor: str | None = None
+from waypost.kit.page import write_cursor
+from waypost.kit.routing import zulu
 
 
 class EntryAnswer(BaseModel):
@@ -36,9 +30,9 @@ class StatementAnswer(BaseModel):
     next_cursor: str | None
 
 
-async def read(tx: Tx, account_id: int, query: StatementQuery) -> StatementAnswer:
+async def read(tx: Tx, account_id: int, query: CursorQuery) -> StatementAnswer:
     """A page of the account's statement."""
-    ask = PageAsk.of(1, query.per_page, query.cursor)
+    ask = query.ask()
     page = await ledger.statement(tx, account_id, ask.cursor, ask.per_page)
     entries = [_shown(entry) for entry in page.rows]
     return StatementAnswer(entries=entries, next_cursor=write_cursor(page.next))

@@ -44,8 +44,10 @@ def _named(struct: type[msgspec.Struct], given: object) -> list[Problem]:
 
 
 def _problem(name: str, field: msgspec.structs.FieldInfo, given: dict[str, Any]) -> Problem | None:
+    if given.get(name) is None and field.required:
+        return Problem(name, "is required")
     if name not in given:
-        return Problem(name, "is required") if field.required else None
+        return None
     if is_broken(given[name]):
         return Problem(name, "holds half of a surrogate pair")
     try:

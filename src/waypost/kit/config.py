@@ -20,6 +20,7 @@ from waypost.kit.config_sources import (
     variable,
 )
 from waypost.kit.config_values import (
+    NAME,
     NETWORK,
     ORIGIN,
     PASSWORD,
@@ -91,7 +92,7 @@ class Settings:
     jwt_secret: str | None = setting(
         None,
         SECRET,
-        "Key that signs access tokens; required with a database URL, else made at the first start.",
+        "Key that signs access tokens; `serve` needs it with a database URL, else makes it.",
         secret=True,
     )
     jwt_previous_secrets: tuple[str, ...] = setting(
@@ -104,7 +105,7 @@ class Settings:
         2_592_000, whole(60, 31_536_000), "Life of a refresh token, in seconds."
     )
     admin_username: str = setting(
-        "admin", WORD, "Name of the administrator made at the first start."
+        "admin", NAME, "Name of the administrator made at the first start."
     )
     admin_password: str | None = setting(
         None,
@@ -126,7 +127,9 @@ class Settings:
         secret=True,
     )
     rate_limit_auth: Rate | None = setting(
-        Rate(10, 60), RATE, "Log-ins and registrations of one client address."
+        Rate(10, 60),
+        RATE,
+        "Log-ins, registrations, refreshes and password changes of one client address.",
     )
     rate_limit_send: Rate | None = setting(Rate(100, 60), RATE, "Single sends of one account.")
     rate_limit_bulk: Rate | None = setting(Rate(10, 60), RATE, "Bulk sends of one account.")
@@ -193,10 +196,13 @@ def load(
     environ: Mapping[str, str],
     file: Path | None = None,
     flags: Mapping[str, object] | None = None,
+    *,
+    serves: bool = True,
 ) -> Settings:
     """The settings, where flags win over the environment and that over the TOML file.
 
-    Without `file` it is the one that WAYPOST_CONFIG names. Raises ConfigError with every fault.
+    Without `file` it is the one that WAYPOST_CONFIG names; `serves` says whether they are for the
+    API, which needs more of them. Raises ConfigError with every fault.
     """
     faults: list[str] = []
     given: dict[str, Given] = {}
@@ -204,7 +210,7 @@ def load(
         faults.extend(source.unknown(KEYS))
         given |= {name: Given(value, source.place(name)) for name, value in source.values.items()}
     settings = Settings(**_parse(given, faults))
-    faults.extend(_conflicts(settings, given))
+    faults.extend(_conflicts(settings, given, serves))
     if faults:
         raise ConfigError(faults)
     return settings
@@ -250,8 +256,8 @@ def _not_as_expected(key: Key, given: Given) -> str:
     return f"{given.place}: got {shown}; it should be {key.kind.expected}"
 
 
-def _conflicts(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
-    if "database_url" in given and "jwt_secret" not in given:
+def _conflicts(settings: Settings, given: Mapping[str, Given], serves: bool) -> Iterator[str]:
+    if serves and "database_url" in given and "jwt_secret" not in given:
         yield (
             f"{variable('jwt_secret')}: not set; with a database URL it is required,"
             " the same on every machine"
@@ -261,7 +267,8 @@ def _conflicts(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
             f"{given['api_processes'].place}: got {settings.api_processes}; more than one needs"
             f" {variable('limits_url')}, a Redis or Valkey in which they share their rate limits"
         )
-    if (settings.admin_password or "").casefold() == settings.admin_username.casefold():
+    password, username = settings.admin_password, settings.admin_username
+    if password is not None and password.casefold() == username.casefold():
         yield f"{given['admin_password'].place}: it should not be the administrator's username"
 
 

@@ -47,15 +47,17 @@ def from_flags(flags: Mapping[str, object]) -> Source:
     return Source(given, lambda name: "--" + name.replace("_", "-"))
 
 
+def is_setting(variable: str) -> bool:
+    """Whether an environment variable would be read as a setting."""
+    return variable.startswith(PREFIX) and not variable.startswith(TEST_PREFIX)
+
+
 def from_environ(environ: Mapping[str, str]) -> Source:
     """What WAYPOST_* variables give; an empty one is not given, as compose files say it."""
     given = {
         name.removeprefix(PREFIX).lower(): text
         for name, text in environ.items()
-        if name.startswith(PREFIX)
-        and not name.startswith(TEST_PREFIX)
-        and name != CONFIG_VARIABLE
-        and text
+        if is_setting(name) and name != CONFIG_VARIABLE and text
     }
     return Source(given, variable)
 

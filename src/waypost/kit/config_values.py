@@ -1,6 +1,7 @@
 """How the text of a setting becomes a value: one `Kind` for each sort of value."""
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -19,6 +20,7 @@ _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 _RATE = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(_SECONDS)})")
 _MIN_SECRET_BYTES = 32
 _MIN_PASSWORD = 8
+_MAX_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,16 @@ def _member(by_word: dict[str, Choice], word: str) -> Choice:
 
 
 def _word(text: str) -> str:
-    if not text.isprintable() or " " in text:
+    if not text or not text.isprintable() or " " in text:
         raise ValueError
     return text
+
+
+def _name(text: str) -> str:
+    name = unicodedata.normalize("NFC", _word(text))
+    if len(name) > _MAX_NAME:
+        raise ValueError
+    return name
 
 
 def _path(text: str) -> Path:
@@ -136,6 +145,7 @@ def _origin(text: str) -> str:
 
 
 WORD = Kind("printable characters without spaces", _word)
+NAME = Kind(f"at most {_MAX_NAME} printable characters without spaces", _name)
 PATH = Kind("a folder's path", _path)
 RATE = Kind("a number per second, minute or hour, as in 10/minute, or off", _rate)
 SECRET = Kind(f"at least {_MIN_SECRET_BYTES} bytes without spaces or commas", _secret)

@@ -1,6 +1,6 @@
 """The connection pool, and the only place that commits or rolls back."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
@@ -41,7 +41,6 @@ class Tx(Protocol):
     async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None: ...
     async def fetchval(self, query: str, *args: Any) -> Any: ...
     async def execute(self, query: str, *args: Any) -> str: ...
-    async def executemany(self, command: str, args: Iterable[Any]) -> None: ...
 
 
 class DatabaseAway(Unavailable):
@@ -92,6 +91,12 @@ class Database:
             reset=_leave_as_it_is,
             server_settings={"application_name": self._name},
         )
+
+    async def server_version(self) -> str:
+        """The server's version, such as 18.0."""
+        async with self._connection() as connection:
+            version = connection.get_server_version()
+            return f"{version.major}.{version.micro}"
 
     async def is_present(self, name: str) -> bool:
         """Whether a process of that name holds a connection to this database."""

@@ -23,7 +23,7 @@ from waypost.kit.embedded_runner import (
 )
 from waypost.kit.log import get
 
-__all__ = ["Embedded", "EmbeddedError", "running_url"]
+__all__ = ["Embedded", "EmbeddedError", "has_database", "running_url"]
 
 CLAIM_SECONDS = 1.0
 STOP_SECONDS = 10.0
@@ -66,6 +66,11 @@ SETTINGS = {
 }
 
 log = get(__name__)
+
+
+def has_database(data_dir: Path) -> bool:
+    """Whether a database was made in this data directory."""
+    return (data_dir / "postgres").exists()
 
 
 def running_url(data_dir: Path) -> str | None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from waypost.kit.clock import Clock
@@ -13,6 +13,7 @@ _COUNTER_BITS = 12
 _LAST_MILLISECOND = 2**48 - 1
 _BLOCK = 4096
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class Ids:
@@ -55,9 +56,10 @@ def parse(prefix: str, text: str) -> UUID | None:
     return id if id.version == 7 else None
 
 
-def first_id_at(at: datetime) -> UUID:
-    """The lowest id of this moment: a time bound for queries that prune partitions."""
-    return UUID(int=min(max(_milliseconds(at), 0), _LAST_MILLISECOND) << 80)
+def first_id_at(at: datetime, slack: timedelta = timedelta(0)) -> UUID:
+    """The lowest id so long after this moment: a time bound for queries that prune partitions."""
+    moment = _milliseconds(at) + slack // _MILLISECOND
+    return UUID(int=min(max(moment, 0), _LAST_MILLISECOND) << 80)
 
 
 def _milliseconds(at: datetime) -> int:

@@ -16,6 +16,7 @@ def normalise(text: str) -> str | None:
 
     `+`, spaces and dashes are taken; what counts as possible is decided by `phonenumbers`.
     """
+    text = text.strip(" ")  # also what is left of a `+` that a URL did not quote
     if not _SPELLING.fullmatch(text):
         return None
     digits = text if text.isdigit() else text.translate(_SEPARATORS)

@@ -42,6 +42,11 @@ def pagination(ask: PageAsk, total: int) -> dict[str, int]:
     return {"page": ask.page, "per_page": ask.per_page, "total": total, "pages": pages}
 
 
+def below(cursor: int | None) -> int:
+    """The running number to read downwards from; without a cursor, one above all."""
+    return _LAST if cursor is None else cursor
+
+
 def write_cursor(number: int | None) -> str | None:
     """A running number as text that promises nothing about its inside."""
     if number is None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 from starlette.exceptions import HTTPException
 
 from waypost.kit.clock import Clock
@@ -23,7 +23,15 @@ from waypost.kit.errors import (
 )
 from waypost.kit.web import error_body, exchange_of
 
-Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+def _digits(text: str) -> str:
+    """An id has one way to be written: pydantic would read `1.0` and `+1` too."""
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("must be digits")
+    return text
+
+
+Id = Annotated[int, Path(ge=1, le=2**63 - 1), BeforeValidator(_digits)]
 
 
 class Body(BaseModel):
@@ -118,14 +126,24 @@ def _of_validation(error: RequestValidationError) -> Refusal:
 def _problem(fault: Any) -> Problem:
     if fault["type"] == "json_invalid":
         return Problem("body", "is not valid JSON")
-    where = [str(step) for step in fault["loc"][1:]]
-    said = {"missing": "is required", "extra_forbidden": "is not a field here"}
-    return Problem(".".join(where) or "body", said.get(fault["type"], _plain(fault["msg"])))
+    where = fault["loc"][1:]
+    is_null_field = fault["input"] is None and bool(where) and isinstance(where[-1], str)
+    problem = "is required" if is_null_field else _plain(fault)
+    return Problem(".".join(map(str, where)) or "body", problem)
 
 
-def _plain(sentence: str) -> str:
-    """Pydantic's sentence, to follow a field's name."""
-    text = sentence.removeprefix("Value error, ")
+def _plain(fault: Any) -> str:
+    """What pydantic found, in words that follow a field's name."""
+    match fault["type"]:
+        case "missing":
+            return "is required"
+        case "extra_forbidden":
+            return "is not a field here"
+        case "too_short":
+            return "has {actual_length} entries; {min_length} is the least".format(**fault["ctx"])
+        case "too_long":
+            return "has {actual_length} entries; {max_length} is the most".format(**fault["ctx"])
+    text: str = fault["msg"].removeprefix("Value error, ")
     return text.replace("Input should be", "must be").replace("String should", "must")
 
 

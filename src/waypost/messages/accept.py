@@ -14,7 +14,7 @@ from waypost.events import log as facts
 from waypost.events.model import Event, Type
 from waypost.kit.clock import Clock
 from waypost.kit.db import Tx
-from waypost.kit.errors import Invalid, Refusal, Unavailable
+from waypost.kit.errors import Refusal, Unavailable
 from waypost.kit.ids import Ids
 from waypost.messages import store_accept as store
 from waypost.messages.model import Class
@@ -23,6 +23,7 @@ from waypost.messages.store_accept import Draft
 from waypost.queue import lanes
 from waypost.queue.model import Reference, lane_of
 from waypost.templates import find as templates
+from waypost.templates.errors import NoSuchTemplate
 from waypost.templates.render import render
 
 POOL_GONE = "Your account has just been moved to another pool of senders. Try again."
@@ -169,7 +170,7 @@ def _template(submission: Submission, bodies: dict[tuple[int, int], str]) -> str
         return None
     body = bodies.get((submission.account_id, template_id))
     if body is None:
-        raise Invalid.field("template_id", "is not a template of yours")
+        raise NoSuchTemplate
     return body
 
 

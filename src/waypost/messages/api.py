@@ -6,6 +6,7 @@ from fastapi import Query as QueryOf
 from pydantic import Field
 
 from waypost.accounts.guard import Reader
+from waypost.kit.asks import Page, PerPage
 from waypost.kit.page import PageAsk, pagination, write_cursor
 from waypost.kit.routing import Db, contract_router
 from waypost.messages import find, show
@@ -18,8 +19,8 @@ router = contract_router("/api/messages", "Messages")
 class HistoryQuery(FilterQuery):
     """Which page of which messages."""
 
-    page: int = Field(1, ge=1, le=2**31)
-    per_page: int = Field(10, ge=1, le=2**31)
+    page: Page = Field(1, description="Ignored where `cursor` is given; `pagination` repeats it.")
+    per_page: PerPage = 10
     cursor: str | None = None
 
 

@@ -23,7 +23,12 @@ class FilterQuery(Query):
     @field_validator("since", "until")
     @classmethod
     def _in_utc(cls, at: datetime | None) -> datetime | None:
-        return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)
+        if at is None or at.tzinfo is None:
+            return at and at.replace(tzinfo=UTC)
+        try:
+            return at.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("must be between the years 1 and 9999 of UTC") from None
 
     def filter(self) -> Filter:
         """The filter they ask for."""

@@ -1,7 +1,7 @@
 """A message, its statuses, and the one table of steps between them."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
@@ -9,6 +9,10 @@ from uuid import UUID
 from waypost.kit import ids
 
 MAX_NUMBERS = 200
+
+ID_SLACK = timedelta(minutes=10)
+"""A message's id is made before the lock under which its `created_at` is taken, by a clock that
+may be set in between: no further than this are the two apart."""
 
 
 QueueType = Literal["embedded", "docker"]
@@ -78,11 +82,6 @@ def may_step(before: Status, after: Status) -> bool:
 def refunds(before: Status, after: Status) -> bool:
     """Whether the step gives the credit back."""
     return STEPS[before, after]
-
-
-def sources_of(after: Status) -> list[Status]:
-    """The statuses from which the table leads to this one."""
-    return [before for before, to in STEPS if to is after]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from msgspec import Struct
 
 from waypost.kit.body import BodyReader
 from waypost.kit.errors import Invalid, Problem
 from waypost.kit.numbers import normalise
+from waypost.kit.texts import problem_of
 from waypost.messages.model import MAX_NUMBERS
 from waypost.templates.model import MAX_TEXT
 
-Value = str | int | float | bool | None
-Variables = Mapping[str, Value]
+Variables = Mapping[str, object]
 
 NOT_A_NUMBER = "is not a possible phone number in international format"
 NO_VARIABLES: Variables = {}
@@ -24,14 +25,14 @@ class SendBody(Struct, forbid_unknown_fields=True, frozen=True):
     number: str
     message: str | None = None
     template_id: int | None = None
-    variables: dict[str, Value] | None = None
+    variables: dict[str, Any] | None = None
 
 
 class RecipientBody(Struct, forbid_unknown_fields=True, frozen=True):
     """One number of a bulk, with the variables that only it has."""
 
     number: str
-    variables: dict[str, Value] | None = None
+    variables: dict[str, Any] | None = None
 
 
 class BulkBody(Struct, forbid_unknown_fields=True, frozen=True):
@@ -41,7 +42,7 @@ class BulkBody(Struct, forbid_unknown_fields=True, frozen=True):
     recipients: list[RecipientBody] | None = None
     message: str | None = None
     template_id: int | None = None
-    variables: dict[str, Value] | None = None
+    variables: dict[str, Any] | None = None
 
 
 class SendAnswer(Struct, frozen=True):
@@ -165,9 +166,7 @@ def text_problem(text: str) -> str | None:
         return "must not be empty"
     if len(text) > MAX_TEXT:
         return f"has {len(text)} characters; {MAX_TEXT} is the most"
-    if "\x00" in text:
-        return "must not hold NUL characters"
-    return None
+    return problem_of(text)
 
 
 def _numbers_problems(given: BulkBody) -> list[Problem]:

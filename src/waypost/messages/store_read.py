@@ -10,7 +10,7 @@ import asyncpg
 
 from waypost.kit.db import Tx
 from waypost.kit.ids import first_id_at
-from waypost.messages.model import Message, Status
+from waypost.messages.model import ID_SLACK, Message, Status
 
 COLUMNS = """
 id, number, recipient, body, status, attempts, device_id, template_id, error_code, error_message,
@@ -124,14 +124,17 @@ def _placed(conditions: list[tuple[str, Any]], first_place: int) -> tuple[str, l
 
 
 def _conditions(wanted: Filter, before: int | None) -> Iterator[tuple[str, Any]]:
+    """Bounds on ids keep to the partitions of the time that is asked for."""
     if wanted.status is not None:
         yield "status = {}", wanted.status
     if wanted.number is not None:
         yield "recipient = {}", wanted.number
     if wanted.since is not None:
-        yield "id >= {}", first_id_at(wanted.since)
+        yield "created_at >= {}", wanted.since
+        yield "id >= {}", first_id_at(wanted.since, -ID_SLACK)
     if wanted.until is not None:
-        yield "id < {}", first_id_at(wanted.until)
+        yield "created_at < {}", wanted.until
+        yield "id < {}", first_id_at(wanted.until, ID_SLACK)
     if before is not None:
         yield "number < {}", before
 

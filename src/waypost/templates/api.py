@@ -25,10 +25,10 @@ class ProviderBody(Body):
 
     name: Name
     language: Name
-    variables: list[Variable] = Field(default=[], max_length=100)
+    variables: list[Variable] | None = Field(None, max_length=100)
 
     def provider(self) -> Provider:
-        return Provider(self.name, self.language, tuple(self.variables))
+        return Provider(self.name, self.language, tuple(self.variables or ()))
 
 
 class TemplateBody(Body):

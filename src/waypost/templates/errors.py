@@ -7,7 +7,7 @@ class NoSuchTemplate(NotFound):
     """There is none by that id, or it is another account's."""
 
     def __init__(self) -> None:
-        super().__init__("Template not found")
+        super().__init__("There is no template by that id.")
 
 
 class NameTaken(Conflict):

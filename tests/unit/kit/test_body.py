@@ -62,10 +62,14 @@ def test_every_problem_is_named_at_once() -> None:
     ]
 
 
+def test_null_means_absent_so_a_required_field_is_missing() -> None:
+    assert problems({"name": None, "size": 1}) == [Problem("name", "is required")]
+
+
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
-        ("name", None, "must be `str`, got `null`"),
+        ("isBig", None, "must be `bool`, got `null`"),
         ("name", ["a"], "must be `str`, got `array`"),
         ("size", "2", "must be `int`, got `str`"),
         ("size", 2.5, "must be `int`, got `float`"),

@@ -9,7 +9,9 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
+from waypost.accounts.fields import MAX_USERNAME, Username
 from waypost.kit.config import KEYS, ConfigError, Rate, Settings, load, table
 
 ROOT = Path(__file__).parents[3]
@@ -203,10 +205,31 @@ def test_a_database_url_requires_the_jwt_secret_that_all_machines_share() -> Non
     assert [fault.split(":")[0] for fault in told] == ["WAYPOST_JWT_SECRET"]
 
 
+def test_only_the_api_needs_the_jwt_secret() -> None:
+    assert load({"WAYPOST_DATABASE_URL": DATABASE}, serves=False).database_url == DATABASE
+
+
 def test_the_administrators_password_is_not_the_username() -> None:
     told = faults({"WAYPOST_ADMIN_USERNAME": "postmaster", "WAYPOST_ADMIN_PASSWORD": "Postmaster"})
 
     assert told == ["WAYPOST_ADMIN_PASSWORD: it should not be the administrator's username"]
+
+
+@pytest.mark.parametrize("name", ["admin_username", "host"])
+def test_a_word_in_a_file_is_not_empty(toml: Path, name: str) -> None:
+    toml.write_text(f'{name} = ""')
+
+    expected = KEYS[name].kind.expected
+    assert faults({}, toml) == [f"{toml}: {name}: got ''; it should be {expected}"]
+
+
+def test_the_administrators_name_is_taken_as_any_accounts_is() -> None:
+    """One spelling for what looks the same, and no longer than another's."""
+    name = "e\u0301" * MAX_USERNAME
+    account = TypeAdapter(Username).validate_python("\u00e9" * MAX_USERNAME)
+
+    assert load({"WAYPOST_ADMIN_USERNAME": name}).admin_username == account
+    assert len(faults({"WAYPOST_ADMIN_USERNAME": name + "x"})) == 1
 
 
 @pytest.mark.parametrize("text", ["port = true", "[port]\nnumber = 1", "port = 2026-01-01"])

@@ -166,6 +166,21 @@ def test_the_first_id_of_a_moment_bounds_its_ids_from_below(at: datetime, random
     assert first_id_at(at) <= ids_at(at, random).new() < first_id_at(later)
 
 
+@given(moments, st.timedeltas(-timedelta(days=1), timedelta(days=1)))
+def test_a_bound_with_slack_is_so_far_from_the_moment(at: datetime, slack: timedelta) -> None:
+    slack = timedelta(seconds=round(slack.total_seconds()))
+
+    assert first_id_at(at, slack) == first_id_at(at + slack)
+
+
+def test_slack_leads_to_no_moment_that_cannot_be() -> None:
+    day = timedelta(days=1)
+
+    assert first_id_at(datetime.min.replace(tzinfo=UTC), -day) == UUID(int=0)
+    last = datetime.max.replace(tzinfo=UTC)
+    assert first_id_at(last, day) > first_id_at(last)
+
+
 def test_the_same_moment_has_the_same_bound_in_every_time_zone() -> None:
     elsewhere = ITS_MOMENT.astimezone(timezone(timedelta(hours=-5)))
 

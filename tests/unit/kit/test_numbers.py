@@ -61,6 +61,8 @@ EXAMPLES = sorted({digits for digits in examples() if len(digits) >= SHORTEST})
         "2 7 8 2 1 2 3 4 5 6 7",
         "+27 0821234567",
         "27821234567 ",
+        " 27821234567",
+        "  +27 82 123 4567  ",
     ],
 )
 def test_a_number_is_taken_in_every_spelling_and_kept_as_digits(spelling: str) -> None:

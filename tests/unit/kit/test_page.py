@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from waypost.kit.errors import Invalid
-from waypost.kit.page import PageAsk, pagination, read_cursor, write_cursor
+from waypost.kit.page import PageAsk, below, pagination, read_cursor, write_cursor
 
 numbers = st.integers(0, 2**63 - 1)
 
@@ -31,6 +31,12 @@ def test_a_cursor_needs_no_quoting_in_a_url(number: int) -> None:
     assert set(write_cursor(number) or "") <= set(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     )
+
+
+@given(numbers)
+def test_without_a_cursor_reading_starts_above_all_and_nothing_is_below_the_first(n: int) -> None:
+    assert below(None) >= n
+    assert below(n) == n
 
 
 def test_at_the_end_there_is_no_cursor() -> None:
@@ -93,7 +99,7 @@ def test_any_text_is_a_cursor_of_ours_or_refused(text: str) -> None:
     assert write_cursor(number) == text
 
 
-@pytest.mark.parametrize(("asked", "given_out"), [(1, 1), (100, 100), (101, 100), (10**9, 100)])
+@pytest.mark.parametrize(("asked", "given_out"), [(1, 1), (100, 100), (101, 100), (10**30, 100)])
 def test_more_than_100_a_page_counts_as_100(asked: int, given_out: int) -> None:
     assert PageAsk.of(1, asked, None).per_page == given_out
 

@@ -24,7 +24,7 @@ HALF = "holds half of a surrogate pair"
 NEITHER = Problem("message", "is required where template_id is not given")
 BOTH = Problem("template_id", "cannot be given together with message")
 EMPTY = Problem("message", "must not be empty")
-NUL = Problem("message", "must not hold NUL characters")
+NUL = Problem("message", "must not contain the character NUL")
 BOTH_LISTS = Problem("recipients", "cannot be given together with numbers")
 
 UNREADABLE = [
@@ -35,8 +35,6 @@ UNREADABLE = [
     ({"message": None, "template_id": True}, "template_id"),
     ({"variables": []}, "variables"),
     ({"variables": "x"}, "variables"),
-    ({"variables": {"a": [1]}}, "variables[...]"),
-    ({"variables": {"a": {"b": 1}}}, "variables[...]"),
     ({"text": "Hi"}, "text"),
     ({"Message": "Hi"}, "Message"),
 ]
@@ -147,9 +145,10 @@ def test_null_beside_a_template_is_absent_too() -> None:
 
 
 def test_variables_without_a_template_change_nothing_of_the_text() -> None:
-    content, _ = send(message="Hello {{name}}", variables={"name": "John"})
+    for value in ("John", [1], {"first": "John"}):
+        content, _ = send(message="Hello {{name}}", variables={"name": value})
 
-    assert (content.text, content.template_id) == ("Hello {{name}}", None)
+        assert (content.text, content.template_id) == ("Hello {{name}}", None)
 
 
 @pytest.mark.parametrize(("text", "problem"), TEXTS)
@@ -308,7 +307,6 @@ def test_recipients_are_the_numbers_given_each_once_in_order(numbers: list[str])
         ([{"number": 27821234567}], "recipients[0].number"),
         ([{"number": NUMBER, "name": "Ann"}], "recipients[0]"),
         ([{"number": NUMBER, "variables": []}], "recipients[0].variables"),
-        ([{"number": NUMBER, "variables": {"a": []}}], "recipients[0].variables[...]"),
         ({"number": NUMBER}, "recipients"),
         (NUMBER, "recipients"),
     ],
