@@ -107,6 +107,15 @@ def test_migrate_lays_the_schema_once(external: dict[str, str]) -> None:
     assert waypost("doctor", **external).returncode == 0
 
 
+def test_an_account_may_be_made_before_anything_was_served(external: dict[str, str]) -> None:
+    assert waypost("migrate", **external).returncode == 0
+
+    made = waypost("admin", "create", "ada", **external)
+
+    assert made.returncode == 0, made.stderr
+    assert "ada" in made.stdout
+
+
 def test_a_database_of_a_newer_waypost_is_left_alone(external: dict[str, str]) -> None:
     async def age() -> None:
         connection = await asyncpg.connect(external["DATABASE_URL"])

@@ -31,12 +31,7 @@ async def prepare(settings: Settings, database_url: str, clock: Clock) -> FirstS
     db = Database(database_url, 2, "waypost start")
     await db.open()
     try:
-
-        async def lay(tx: Tx) -> bool:
-            await partitions.ensure(tx, clock.now())
-            return await pools.ensure_default(tx, clock)
-
-        made_sandbox = await db.transact(lay)
+        made_sandbox = await furnish(db, clock)
         password = settings.admin_password or secrets.token_urlsafe(12)
         made_admin = await ensure_admin(
             db, clock, settings.admin_username, password, settings.signup_credits
@@ -45,6 +40,16 @@ async def prepare(settings: Settings, database_url: str, clock: Clock) -> FirstS
         return FirstStart(password if shown else None, made_sandbox)
     finally:
         await db.close()
+
+
+async def furnish(db: Database, clock: Clock) -> bool:
+    """Room for messages and a default pool, where they are missing; whether the pool was."""
+
+    async def lay(tx: Tx) -> bool:
+        await partitions.ensure(tx, clock.now())
+        return await pools.ensure_default(tx, clock)
+
+    return await db.transact(lay)
 
 
 def jwt_secret(settings: Settings) -> str:

@@ -12,6 +12,7 @@ import typer
 from waypost.accounts import directory, password
 from waypost.accounts.model import Changes, NewAccount
 from waypost.admin import accounts
+from waypost.app.first_start import furnish
 from waypost.app.migrate import migrate
 from waypost.cli.database import database_url, opened
 from waypost.cli.fields import Amount, FirstCredits, Reason, Username
@@ -102,6 +103,7 @@ def _with_database(
     async def run(url: str) -> T:
         await migrate(url)
         async with opened(url) as db:
+            await furnish(db, clock)
             return await work(db)
 
     with database_url(settings) as url:
