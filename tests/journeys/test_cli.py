@@ -156,7 +156,7 @@ def test_two_apis_and_a_worker_on_one_database(tmp_path: Path, external: dict[st
         assert [answer.status_code for answer in answers] == [200, 200]
         for answer in answers:
             queue_id = answer.json()["queue_id"]
-            until(lambda: status(two.server, token, queue_id) == "Read", "read")  # noqa: B023
+            until(lambda: status(two.server, token, queue_id) == "Read", "read")  # noqa: B023  # it is run within the round
         assert not (tmp_path / "one" / "jwt-secret").exists()
 
         worker.terminate()

@@ -132,10 +132,6 @@ class Supervisor:
             self.tend()
             time.sleep(LOOK_EVERY)
 
-    @property
-    def is_stopping(self) -> bool:
-        return self._stopping
-
     def stop(self) -> None:
         """Stop everything, within the time that the settings give."""
         deadline = time.monotonic() + self.stop_seconds - POSTGRES_SECONDS
