@@ -19,7 +19,6 @@ HOUSE = Path(__file__).parent.parent / "src" / "waypost"
 # Files that are no stores and yet hold SQL, each with the reason.
 SQL_ALLOWED = {
     "app/migrate.py": "asks a database without a schema how old it is",
-    "kit/db.py": "looks at the server's own list of connections",
     "kit/embedded.py": "readies the server it has just started",
     "kit/listen.py": "probes its own connection",
     "kit/months.py": "every partitioned table is cut alike",
@@ -29,14 +28,32 @@ SQL_ALLOWED = {
 }
 
 # Folders whose rows belong to accounts.
-OWNED = {"credits", "events", "messages", "templates"}
+OWNED = {"credits", "events", "media", "messages", "templates"}
 
 # Finders that take no account's id, each with the reason.
 FINDERS_ALLOWED = {
     "credits/store.py:differences": "the audit of all balances",
     "credits/store.py:breaks": "the hourly look at all balances",
+    "messages/store_fetches.py:due": "the worker's look at everybody's files to be fetched",
+    "messages/store_inbound.py:answered": "finds out whose it is that a provider told",
+    "messages/store_inbound.py:wrote_last": "finds out whose it is that a provider told",
+    "messages/store_inbound.py:insert": "keeps what a provider told, whosever it is",
     "messages/store_partitions.py:begin": "takes a lock; reads no rows",
-    "messages/store_stuck.py:unfinished": "the doctor's look at everybody's messages",
+    "messages/store_alarms.py:is_any_due": "the alarm clock's look at everybody's alarms",
+    "messages/store_alarms.py:take_due": "the alarm clock's look at everybody's alarms",
+    "messages/store_alarms.py:reached": "how far a walk has come; reads no rows of accounts",
+    "messages/store_alarms.py:walk": "the walk over everybody's messages",
+    "messages/store_read.py:owner": "for administrators, by the message's id",
+    "messages/store_retention.py:take_turn": "takes a lock; reads no rows",
+    "messages/store_retention.py:give_turn": "gives it back",
+    "messages/store_retention.py:months": "reads no rows; the months there is room for",
+    "messages/store_retention.py:border": "retention's walk over everybody's messages",
+    "messages/store_retention.py:numbers": "retention's walk over everybody's messages",
+    "messages/store_retention.py:unfinished": "retention's walk over everybody's messages",
+    "messages/store_stuck.py:next_due": "the minute's look at everybody's messages",
+    "messages/store_stuck.py:from_id": "the doctor's look at everybody's messages",
+    "messages/store_stuck.py:unwatched": "the doctor's look at everybody's messages",
+    "messages/store_trace.py:known": "finds out whose it is that a provider told",
     "messages/store_progress.py:unconfirmed": "a simulated device's network, for its driver alone",
 }
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from waypost.messages.model import COMPLETE, ERRORS, STEPS, Status
+from waypost.messages.model import ERRORS, STEPS, Status, is_complete
 
 HEAD = (
     "| Status | `is_complete` | `is_error` | may become | may become, with a refund |",
@@ -18,8 +18,8 @@ def table() -> str:
 def _row(status: Status) -> str:
     cells = (
         f"`{status}`",
-        _yes_or_no(status in COMPLETE),
-        _yes_or_no(status in ERRORS),
+        _complete(status),
+        "yes" if status in ERRORS else "no",
         _steps(status, refunded=False),
         _steps(status, refunded=True),
     )
@@ -31,8 +31,10 @@ def _steps(before: Status, refunded: bool) -> str:
     return ", ".join(f"`{to}`" for to in after if STEPS[before, to] is refunded) or "–"
 
 
-def _yes_or_no(holds: bool) -> str:
-    return "yes" if holds else "no"
+def _complete(status: Status) -> str:
+    if is_complete(status, is_over=False):
+        return "yes"
+    return "once its time is over" if is_complete(status, is_over=True) else "no"
 
 
 if __name__ == "__main__":

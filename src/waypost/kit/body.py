@@ -1,6 +1,7 @@
 """JSON bodies into structs, fast; and when that fails, every problem with its field."""
 
 import json
+import re
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -8,6 +9,10 @@ import msgspec
 from waypost.kit.errors import Invalid, Problem
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+# How msgspec tells of a field inside an object that is itself inside a field.
+_MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 
 _NOT_JSON = Problem("body", "is not valid JSON in UTF-8")
 
@@ -54,8 +59,17 @@ def _problem(name: str, field: msgspec.structs.FieldInfo, given: dict[str, Any])
         msgspec.convert(given[name], field.type)
     except msgspec.ValidationError as error:
         said, _, where = str(error).partition(" - at `$")
-        return Problem(name + where.rstrip("`"), said.replace("Expected", "must be", 1))
+        return _in_our_words(name + where.rstrip("`"), said)
     return None
+
+
+def _in_our_words(place: str, said: str) -> Problem:
+    """What msgspec says of a place inside a body, as it is said of the outermost fields."""
+    if inner := _MISSING.fullmatch(said):
+        return Problem(f"{place}.{inner[1]}", "is required")
+    if inner := _UNKNOWN.fullmatch(said):
+        return Problem(f"{place}.{_name(inner[1])}", "is not a field here")
+    return Problem(place, said.replace("Expected", "must be", 1))
 
 
 def is_broken(value: object) -> bool:

@@ -14,6 +14,9 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds that never go back, for deadlines."""
 
+    def boottime(self) -> float:
+        """The same, but a sleep of the machine counts too: for what others may do meanwhile."""
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -23,6 +26,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def boottime(self) -> float:
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class FrozenClock:
@@ -37,6 +43,9 @@ class FrozenClock:
 
     def monotonic(self) -> float:
         return (self._at - self._start).total_seconds()
+
+    def boottime(self) -> float:
+        return self.monotonic()
 
     def advance(self, by: timedelta) -> None:
         """Let `by` pass."""

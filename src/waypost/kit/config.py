@@ -5,7 +5,7 @@
 # ruff: noqa: RUF009  # `setting` makes the field itself, as `dataclasses.field` does
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -20,6 +20,9 @@ from waypost.kit.config_sources import (
     variable,
 )
 from waypost.kit.config_values import (
+    API_VERSION,
+    BASE_URL,
+    HTTP_URL,
     NAME,
     NETWORK,
     ORIGIN,
@@ -40,6 +43,10 @@ from waypost.kit.config_values import (
 )
 
 __all__ = ["KEYS", "ConfigError", "Network", "Rate", "Settings", "load", "table"]
+
+OF_API = ("jwt_secret", "seal_key")
+OF_WORKER = ("seal_key",)
+"""Which keys the machines of one database share, by what runs there."""
 
 T = TypeVar("T")
 
@@ -65,6 +72,9 @@ class Settings:
         1,
         whole(1, 64),
         "API processes; more than one share their rate limits by `WAYPOST_LIMITS_URL`.",
+    )
+    worker_processes: int = setting(
+        1, whole(0, 64), "Worker processes of `serve`, which share the pools among them."
     )
     stop_seconds: float = setting(
         10.0, seconds(0, 600), "How long a stop waits for what is in flight."
@@ -97,6 +107,16 @@ class Settings:
     )
     jwt_previous_secrets: tuple[str, ...] = setting(
         (), list_of(SECRET), "Former keys whose tokens are still taken.", secret=True
+    )
+    seal_key: str | None = setting(
+        None,
+        SECRET,
+        "Key that seals devices' secrets in the database; `serve` and `worker` need it with a"
+        " database URL, else `serve` makes it.",
+        secret=True,
+    )
+    seal_previous_keys: tuple[str, ...] = setting(
+        (), list_of(SECRET), "Former keys, which open what they sealed.", secret=True
     )
     access_token_seconds: int = setting(
         86_400, whole(60, 31_536_000), "Life of an access token, in seconds."
@@ -143,6 +163,32 @@ class Settings:
     message_lifetime_seconds: int = setting(
         86_400, whole(60, 2_592_000), "How long a message may wait before it is `Expired`."
     )
+    uncertain_after_seconds: int = setting(
+        60,
+        whole(1, 3600),
+        "How long a message whose answer is missing stays `Sending` before it is `Uncertain`.",
+    )
+    lease_seconds: float = setting(
+        10.0, seconds(1, 300), "How long a worker that is silent keeps its pools."
+    )
+    backlog_per_pool: int = setting(
+        1_000_000,
+        whole(1, 1_000_000_000),
+        "Messages that may wait in one pool; more get 503.",
+    )
+    backlog_per_account: int = setting(
+        200_000, whole(1, 1_000_000_000), "Messages of one account that may wait; more get 503."
+    )
+    retention_days: int = setting(
+        0,
+        whole(0, 36_500),
+        "After how many days messages and their facts are dropped, by whole months; 0 keeps them.",
+    )
+    media_bytes_per_account: int = setting(
+        1_073_741_824,
+        whole(0, 1_000_000_000_000_000),
+        "Bytes of files that one account may keep, those that people sent it included.",
+    )
     group_commit_max: int = setting(
         256, whole(1, 10_000), "Most sends that are committed in one transaction."
     )
@@ -158,6 +204,21 @@ class Settings:
     )
     sandbox_read_seconds: float = setting(
         2.0, seconds(0, 3600), "How long after it was sent a sandbox message is `Read`."
+    )
+
+    sandbox_wire_url: str | None = setting(
+        None,
+        HTTP_URL,
+        "An address to which sandbox devices post each message instead of simulating its send.",
+    )
+
+    cloud_graph_url: str = setting(
+        "https://graph.facebook.com",
+        BASE_URL,
+        "Where official numbers reach the provider; a device's own `graph_url` goes before it.",
+    )
+    cloud_api_version: str = setting(
+        "v26.0", API_VERSION, "Version of the provider's API that official numbers speak."
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = setting(
@@ -197,12 +258,12 @@ def load(
     file: Path | None = None,
     flags: Mapping[str, object] | None = None,
     *,
-    serves: bool = True,
+    shared: Collection[str] = OF_API,
 ) -> Settings:
     """The settings, where flags win over the environment and that over the TOML file.
 
-    Without `file` it is the one that WAYPOST_CONFIG names; `serves` says whether they are for the
-    API, which needs more of them. Raises ConfigError with every fault.
+    Without `file` it is the one that WAYPOST_CONFIG names; `shared` are the keys that are needed
+    with a database URL. Raises ConfigError with every fault.
     """
     faults: list[str] = []
     given: dict[str, Given] = {}
@@ -210,7 +271,7 @@ def load(
         faults.extend(source.unknown(KEYS))
         given |= {name: Given(value, source.place(name)) for name, value in source.values.items()}
     settings = Settings(**_parse(given, faults))
-    faults.extend(_conflicts(settings, given, serves))
+    faults.extend(_conflicts(settings, given, shared))
     if faults:
         raise ConfigError(faults)
     return settings
@@ -256,12 +317,15 @@ def _not_as_expected(key: Key, given: Given) -> str:
     return f"{given.place}: got {shown}; it should be {key.kind.expected}"
 
 
-def _conflicts(settings: Settings, given: Mapping[str, Given], serves: bool) -> Iterator[str]:
-    if serves and "database_url" in given and "jwt_secret" not in given:
-        yield (
-            f"{variable('jwt_secret')}: not set; with a database URL it is required,"
-            " the same on every machine"
-        )
+def _conflicts(
+    settings: Settings, given: Mapping[str, Given], shared: Collection[str]
+) -> Iterator[str]:
+    for name in shared:
+        if "database_url" in given and name not in given:
+            yield (
+                f"{variable(name)}: not set; with a database URL it is required,"
+                " the same on every machine"
+            )
     if settings.api_processes > 1 and "limits_url" not in given:
         yield (
             f"{given['api_processes'].place}: got {settings.api_processes}; more than one needs"

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ Network = IPv4Network | IPv6Network
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 _RATE = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(_SECONDS)})")
+_VERSION = re.compile(r"v[1-9][0-9]{0,2}\.[0-9]{1,2}")
 _MIN_SECRET_BYTES = 32
 _MIN_PASSWORD = 8
 _MAX_NAME = 64
@@ -136,6 +137,39 @@ def _url(text: str, *schemes: str) -> str:
     return text
 
 
+def _http_url(text: str) -> str:
+    return _url(text, "http", "https")
+
+
+def base_url(text: str) -> str:
+    """A base URL of an API, without a slash at its end; plain HTTP only to this host.
+
+    Raises ValueError.
+    """
+    parts = urlsplit(text)
+    bare = f"{parts.scheme}://{parts.netloc}{parts.path}"
+    host = parts.hostname or ""
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+    if text != bare or not host or not is_safe or parts.username is not None or parts.port == 0:
+        raise ValueError
+    return _word(text.rstrip("/"))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _api_version(text: str) -> str:
+    if _VERSION.fullmatch(text) is None:
+        raise ValueError
+    return text
+
+
 def _origin(text: str) -> str:
     parts = urlsplit(text)
     bare = parts.scheme in ("http", "https") and text == f"{parts.scheme}://{parts.netloc}"
@@ -152,5 +186,8 @@ SECRET = Kind(f"at least {_MIN_SECRET_BYTES} bytes without spaces or commas", _s
 PASSWORD = Kind(f"at least {_MIN_PASSWORD} characters", _password)
 POSTGRES_URL = Kind("a postgresql:// URL", _postgres_url)
 REDIS_URL = Kind("a redis://, rediss://, valkey:// or redis+unix:// URL", _redis_url)
+HTTP_URL = Kind("an http:// or https:// URL", _http_url)
+BASE_URL = Kind("an https:// URL, or an http:// one of this host itself", base_url)
+API_VERSION = Kind("a version such as v26.0", _api_version)
 ORIGIN = Kind("an origin such as https://app.example.com, without a path, or *", _origin)
 NETWORK: Kind[Network] = Kind("a network such as 10.0.0.0/8, or an address", ip_network)

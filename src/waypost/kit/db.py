@@ -12,6 +12,8 @@ T = TypeVar("T")
 
 RETRIES = 5
 ACQUIRE_SECONDS = 10.0
+HUNG_SECONDS = 5.0
+"""A process that hangs in the midst of a transaction holds others up by its locks no longer."""
 
 # How asyncpg and the socket below it say that the server is away.
 AWAY = (
@@ -25,11 +27,9 @@ AWAY = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
 )
-PRESENT = """
-select exists (
-    select from pg_stat_activity where datname = current_database() and application_name = $1
-)
-"""
+
+Locked = asyncpg.LockNotAvailableError
+"""Others hold what a statement would not wait for any longer."""
 
 _TRY_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
@@ -89,7 +89,13 @@ class Database:
             max_size=self._size,
             command_timeout=60,
             reset=_leave_as_it_is,
-            server_settings={"application_name": self._name},
+            server_settings={
+                "application_name": self._name,
+                "idle_in_transaction_session_timeout": str(round(1000 * HUNG_SECONDS)),
+                # A plan that was cached for an empty queue would read all of a full one.
+                "enable_seqscan": "off",
+                "jit": "off",
+            },
         )
 
     async def server_version(self) -> str:
@@ -97,12 +103,6 @@ class Database:
         async with self._connection() as connection:
             version = connection.get_server_version()
             return f"{version.major}.{version.micro}"
-
-    async def is_present(self, name: str) -> bool:
-        """Whether a process of that name holds a connection to this database."""
-        async with self.read() as tx:
-            present: bool = await tx.fetchval(PRESENT, name)
-            return present
 
     async def close(self) -> None:
         """Wait for what is in use, then disconnect."""

@@ -62,6 +62,13 @@ def first_id_at(at: datetime, slack: timedelta = timedelta(0)) -> UUID:
     return UUID(int=min(max(moment, 0), _LAST_MILLISECOND) << 80)
 
 
+def ids_near(id: UUID, slack: timedelta) -> tuple[UUID, UUID]:
+    """The first and the last id of the time around this one's: a bound for those made with it."""
+    moment, around = id.int >> 80, slack // _MILLISECOND
+    first, last = max(moment - around, 0), min(moment + around, _LAST_MILLISECOND)
+    return UUID(int=first << 80), UUID(int=(last + 1 << 80) - 1)
+
+
 def _milliseconds(at: datetime) -> int:
     since = at - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000

@@ -21,6 +21,7 @@ from waypost.kit.errors import (
     Problem,
     Refusal,
 )
+from waypost.kit.seal import Sealer
 from waypost.kit.web import error_body, exchange_of
 
 
@@ -56,8 +57,14 @@ def clock(request: Request) -> Clock:
     return time
 
 
+def sealer(request: Request) -> Sealer:
+    sealer: Sealer = request.app.state.sealer
+    return sealer
+
+
 Db = Annotated[Database, Depends(database)]
 Time = Annotated[Clock, Depends(clock)]
+Seal = Annotated[Sealer, Depends(sealer)]
 
 
 class Route(APIRoute):

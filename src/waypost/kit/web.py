@@ -56,13 +56,32 @@ def exchange_of(scope: Scope) -> Exchange:
     return exchange
 
 
-class Edge:
-    """Wraps the application: whatever happens inside, the answer has the contract's shape."""
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """What bodies are taken: up to so many bytes, of these types, which `wanted` says in words."""
 
-    def __init__(self, app: App, max_body: int, new_request_id: Callable[[], str]) -> None:
+    most: int
+    types: tuple[bytes, ...] = _JSON
+    wanted: str = "The body must be JSON: set Content-Type: application/json."
+
+
+class Edge:
+    """Wraps the application: whatever happens inside, the answer has the contract's shape.
+
+    `others` are the bodies of paths that begin so, where they are others than everywhere else.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        max_body: int,
+        new_request_id: Callable[[], str],
+        others: Mapping[str, Bodies] | None = None,
+    ) -> None:
         self._app = app
-        self._max_body = max_body
+        self._usual = Bodies(max_body)
         self._new_request_id = new_request_id
+        self._others = tuple((others or {}).items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -75,9 +94,10 @@ class Edge:
         bind_contextvars(request_id=exchange.request_id)
         started = time.perf_counter()
         answer = _Answer(exchange, send)
+        bodies = self._bodies(scope["path"])
         try:
-            _check_body(headers, self._max_body)
-            await self._app(scope, _Body(receive, self._max_body), answer)
+            _check_body(headers, bodies)
+            await self._app(scope, _Body(receive, bodies.most), answer)
         except Refusal as refusal:
             await answer.refuse(refusal)
         except asyncio.CancelledError:
@@ -89,6 +109,10 @@ class Edge:
         seconds = time.perf_counter() - started
         _seconds(exchange.route, exchange.status).observe(seconds)
         _note(scope, exchange, seconds)
+
+    def _bodies(self, path: str) -> Bodies:
+        special = (bodies for prefix, bodies in self._others if path.startswith(prefix))
+        return next(special, self._usual)
 
     def _request_id(self, headers: Mapping[bytes, bytes]) -> str:
         given = headers.get(b"x-request-id", b"")
@@ -178,15 +202,15 @@ def _joined(own: Iterable[Header], extra: Iterable[Header]) -> list[Header]:
     return headers + [header for header in extra if header[0] not in names]
 
 
-def _check_body(headers: Mapping[bytes, bytes], most: int) -> None:
+def _check_body(headers: Mapping[bytes, bytes], bodies: Bodies) -> None:
     length = headers.get(b"content-length", b"0")
-    if length.isdigit() and int(length) > most:
+    if length.isdigit() and int(length) > bodies.most:
         raise _too_large()
     if length == b"0" and b"transfer-encoding" not in headers:
         return
     media = headers.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
-    if media not in _JSON:
-        raise UnsupportedMedia("The body must be JSON: set Content-Type: application/json.")
+    if media not in bodies.types:
+        raise UnsupportedMedia(bodies.wanted)
 
 
 def _too_large() -> PayloadTooLarge:

@@ -317,8 +317,7 @@ async def test_a_server_that_is_gone_is_away(
     for _ in range(3):
         with pytest.raises(DatabaseAway):
             await add(far, "a")
-        with pytest.raises(DatabaseAway):
-            await far.is_present("x")
+        assert not await is_back(far)
     await far.close()
 
 
@@ -382,20 +381,24 @@ async def test_a_text_with_nul_is_a_fault_of_the_statement_too(db: Database) -> 
         await add(db, "\0")
 
 
-async def test_a_process_is_present_while_it_holds_a_connection(
-    db: Database, database_url: str
+async def test_a_transaction_in_which_a_process_hangs_is_ended(
+    database_url: str, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = Database(database_url, 1, "waypost other")
+    """Others wait for its locks no longer."""
+    monkeypatch.setattr(kit_db, "HUNG_SECONDS", 0.2)
+    hung = Database(database_url, 1, "waypost test hung")
+    await hung.open()
+    lock = "lock table things in exclusive mode"
 
-    assert not await db.is_present("waypost other")
-    await other.open()
-    assert await db.is_present("waypost other")
-    await other.close()
-    await until(lambda: gone(db, "waypost other"))
+    async def hang() -> None:
+        async with hung.tx() as tx:
+            await tx.execute(lock)
+            await db.transact(lambda tx: tx.execute(lock))
 
-
-async def gone(db: Database, name: str) -> bool:
-    return not await db.is_present(name)
+    with pytest.raises(CommitUnknown):
+        await hang()
+    await add(hung, "a")
+    await hung.close()
 
 
 async def test_a_pool_tells_its_url_for_connections_of_their_own(

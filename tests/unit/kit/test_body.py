@@ -97,11 +97,17 @@ def test_a_problem_inside_a_map_is_named_with_its_field() -> None:
     assert problem.field.startswith("notes")
 
 
-def test_an_unknown_field_inside_is_refused_too() -> None:
-    [problem] = problems({"name": "a", "size": 1, "parts": [{"name": "p", "colour": "red"}]})
+def test_a_missing_or_unknown_field_inside_is_told_as_it_is_outside() -> None:
+    given = {"name": "a", "size": 1}
 
-    assert problem.field == "parts[0]"
-    assert "colour" in problem.problem
+    assert problems({**given, "parts": [{"name": "p"}, {}]}) == [
+        Problem("parts[1].name", "is required")
+    ]
+    assert problems({**given, "parts": [{"name": "p", "colour": "red"}]}) == [
+        Problem("parts[0].colour", "is not a field here")
+    ]
+    [problem] = problems({**given, "parts": [{"name": "p", "x" * 10_000: 1}]})
+    assert problem == Problem("parts[0]." + "x" * 64, "is not a field here")
 
 
 def test_the_name_of_an_unknown_field_is_told_in_so_many_characters_only() -> None:

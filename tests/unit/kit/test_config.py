@@ -12,7 +12,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from waypost.accounts.fields import MAX_USERNAME, Username
-from waypost.kit.config import KEYS, ConfigError, Rate, Settings, load, table
+from waypost.kit.config import KEYS, OF_API, OF_WORKER, ConfigError, Rate, Settings, load, table
 
 ROOT = Path(__file__).parents[3]
 SECRET = "s3cret-" * 6
@@ -53,6 +53,10 @@ def test_every_setting_can_be_given_in_the_environment() -> None:
         "WAYPOST_DATABASE_URL": DATABASE,
         "WAYPOST_JWT_SECRET": SECRET,
         "WAYPOST_JWT_PREVIOUS_SECRETS": f"{SECRET}1, {SECRET}2",
+        "WAYPOST_SEAL_KEY": f"{SECRET}3",
+        "WAYPOST_SEAL_PREVIOUS_KEYS": f"{SECRET}4",
+        "WAYPOST_CLOUD_GRAPH_URL": "http://127.0.0.1:9000/graph/",
+        "WAYPOST_CLOUD_API_VERSION": "v25.0",
         "WAYPOST_DATA_DIR": "/var/lib/waypost",
         "WAYPOST_PORT": "0",
         "WAYPOST_LIMITS_URL": "valkey://cache:6379/0",
@@ -74,6 +78,10 @@ def test_every_setting_can_be_given_in_the_environment() -> None:
         database_url=DATABASE,
         jwt_secret=SECRET,
         jwt_previous_secrets=(f"{SECRET}1", f"{SECRET}2"),
+        seal_key=f"{SECRET}3",
+        seal_previous_keys=(f"{SECRET}4",),
+        cloud_graph_url="http://127.0.0.1:9000/graph",
+        cloud_api_version="v25.0",
         data_dir=Path("/var/lib/waypost"),
         port=0,
         limits_url="valkey://cache:6379/0",
@@ -168,6 +176,19 @@ def test_every_fault_of_every_source_is_told_at_once(toml: Path) -> None:
         ("TRUSTED_PROXIES", "10.0.0.1/8"),
         ("TRUSTED_PROXIES", "proxy.example"),
         ("ADMIN_USERNAME", "the admin"),
+        ("CLOUD_API_VERSION", "26"),
+        ("CLOUD_API_VERSION", "v26.0/../v1.0"),
+        ("CLOUD_GRAPH_URL", "graph.facebook.com"),
+        ("CLOUD_GRAPH_URL", "http://graph.facebook.com"),
+        ("CLOUD_GRAPH_URL", "http://127.0.0.1.example.com"),
+        ("CLOUD_GRAPH_URL", "http://10.0.0.1"),
+        ("CLOUD_GRAPH_URL", "https://"),
+        ("CLOUD_GRAPH_URL", "https://token@graph.facebook.com"),
+        ("CLOUD_GRAPH_URL", "https://graph.facebook.com:port"),
+        ("CLOUD_GRAPH_URL", "https://graph.facebook.com/?a=b"),
+        ("CLOUD_GRAPH_URL", "https://graph.facebook.com/#a"),
+        ("CLOUD_GRAPH_URL", "https://graph.facebook.com/a b"),
+        ("CLOUD_GRAPH_URL", "file:///etc/passwd"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_told_with_what_it_should_be(name: str, text: str) -> None:
@@ -184,6 +205,8 @@ def test_a_value_of_the_wrong_kind_is_told_with_what_it_should_be(name: str, tex
         ("JWT_SECRET", "too-short"),
         ("JWT_SECRET", "commas,are,what,separates,previous,secrets"),
         ("JWT_PREVIOUS_SECRETS", f"{SECRET},too-short"),
+        ("SEAL_KEY", "short-key"),
+        ("SEAL_PREVIOUS_KEYS", f"{SECRET},short-key"),
         ("DATABASE_URL", "mysql://root:hunter2@db/waypost"),
         ("DATABASE_URL", "postgresql:waypost"),
         ("LIMITS_URL", "memcached://hunter2@cache"),
@@ -191,7 +214,8 @@ def test_a_value_of_the_wrong_kind_is_told_with_what_it_should_be(name: str, tex
     ],
 )
 def test_a_secret_is_refused_without_being_shown(name: str, text: str) -> None:
-    told = faults({"WAYPOST_JWT_SECRET": SECRET, f"WAYPOST_{name}": text})
+    keys = {"WAYPOST_JWT_SECRET": SECRET, "WAYPOST_SEAL_KEY": SECRET}
+    told = faults({**keys, f"WAYPOST_{name}": text})
 
     assert [fault.split(";")[0] for fault in told] == [
         f"WAYPOST_{name}: got a value that is not shown"
@@ -199,14 +223,39 @@ def test_a_secret_is_refused_without_being_shown(name: str, text: str) -> None:
     assert text not in "".join(told)
 
 
-def test_a_database_url_requires_the_jwt_secret_that_all_machines_share() -> None:
-    told = faults({"WAYPOST_DATABASE_URL": DATABASE})
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://graph.example.com",
+        "https://graph.example.com:8443/base",
+        "http://localhost:9000",
+        "http://127.0.0.2:9000",
+        "http://[::1]:9000",
+    ],
+)
+def test_the_providers_address_is_safe_or_on_this_host(url: str) -> None:
+    assert load({"WAYPOST_CLOUD_GRAPH_URL": url}).cloud_graph_url == url
 
-    assert [fault.split(":")[0] for fault in told] == ["WAYPOST_JWT_SECRET"]
+
+@pytest.mark.parametrize(
+    ("shared", "told"),
+    [
+        (OF_API, ["WAYPOST_JWT_SECRET", "WAYPOST_SEAL_KEY"]),
+        (OF_WORKER, ["WAYPOST_SEAL_KEY"]),
+    ],
+    ids=["api", "worker"],
+)
+def test_a_database_url_requires_the_keys_that_all_machines_share(
+    shared: tuple[str, ...], told: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load({"WAYPOST_DATABASE_URL": DATABASE}, shared=shared)
+
+    assert [fault.split(":")[0] for fault in refused.value.faults] == told
 
 
-def test_only_the_api_needs_the_jwt_secret() -> None:
-    assert load({"WAYPOST_DATABASE_URL": DATABASE}, serves=False).database_url == DATABASE
+def test_what_neither_serves_nor_sends_needs_no_keys() -> None:
+    assert load({"WAYPOST_DATABASE_URL": DATABASE}, shared=()).database_url == DATABASE
 
 
 def test_the_administrators_password_is_not_the_username() -> None:
@@ -258,6 +307,8 @@ def test_secrets_are_not_in_the_printed_settings() -> None:
         database_url=DATABASE,
         jwt_secret=SECRET,
         jwt_previous_secrets=(SECRET,),
+        seal_key=SECRET,
+        seal_previous_keys=(SECRET,),
         admin_password="hunter2!",
         limits_url="redis://:hunter2@cache",
     )

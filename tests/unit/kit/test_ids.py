@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waypost.kit.clock import FrozenClock, SystemClock
-from waypost.kit.ids import Ids, first_id_at, parse, show
+from waypost.kit.ids import Ids, first_id_at, ids_near, parse, show
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 89_000, tzinfo=UTC)
 
 # The example of RFC 9562, appendix A.6, and its moment.
 EXAMPLE = UUID("017F22E2-79B0-7CC3-98C4-DC0C0C07398F")
+HOUR = timedelta(hours=1)
 ITS_MOMENT = datetime(2022, 2, 22, 19, 22, 22, tzinfo=UTC)
 
 SHOWN = "017f22e279b07cc398c4dc0c0c07398f"
@@ -196,3 +197,23 @@ def test_a_moment_after_all_ids_is_a_bound_that_a_uuid_can_hold() -> None:
     last = datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))
 
     assert Ids(SystemClock()).new() < first_id_at(last)
+
+
+@given(
+    moments.filter(lambda at: at >= datetime(1970, 1, 2, tzinfo=UTC)),
+    st.timedeltas(timedelta(minutes=-20), timedelta(minutes=20)),
+)
+def test_what_was_made_near_an_id_lies_within_its_bounds(at: datetime, away: timedelta) -> None:
+    slack = timedelta(minutes=10)
+    id, other = ids_at(at).new(), ids_at(at + away, b"\xff" * 8).new()
+
+    first, last = ids_near(id, slack)
+
+    assert first <= id <= last
+    assert (first <= other <= last) == (abs(moment_of(other) - moment_of(id)) <= slack)
+
+
+def test_the_bounds_around_the_first_and_the_last_id_are_ids() -> None:
+    first, last = ids_near(UUID(int=0), timedelta(minutes=1)), ids_near(UUID(int=2**128 - 1), HOUR)
+
+    assert (first[0].int, last[1].int) == (0, 2**128 - 1)

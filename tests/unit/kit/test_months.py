@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from waypost.kit.clock import FrozenClock
 from waypost.kit.ids import Ids, first_id_at
-from waypost.kit.months import AHEAD, Month, months_from, partition_sql
+from waypost.kit.months import AHEAD, Month, month_named, months_from, partition_sql, start_of
 
 moments = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
 
@@ -48,6 +48,14 @@ def test_december_is_followed_by_january() -> None:
     names = [month.name for month in months_from(datetime(2026, 11, 30, tzinfo=UTC))]
 
     assert names == ["2026_11", "2026_12", "2027_01", "2027_02"]
+
+
+@given(moments)
+def test_a_month_is_known_by_its_name_and_its_start(at: datetime) -> None:
+    month = month_of(at)
+
+    assert month_named(f"{at:%Y_%m}") == month
+    assert first_id_at(start_of(at)) == month.first
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 30])

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from waypost.kit.errors import Conflict, Invalid, Problem, RateLimited, Refusal, Unavailable
 from waypost.kit.web import (
     App,
+    Bodies,
     Edge,
     Message,
     Receive,
@@ -26,6 +27,7 @@ from waypost.kit.web import (
 MOST = 100
 SECRET = "password=hunter2 27821234567"
 JSON = ("Content-Type", "application/json")
+FILES = Bodies(2 * MOST, (b"multipart/form-data",), "The body must be a form.")
 
 Header = tuple[str, str]
 
@@ -65,7 +67,8 @@ async def ask(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await Edge(app, MOST, lambda: "req_made")(scope, receive, send)
+    edge = Edge(app, MOST, lambda: "req_made", {"/files": FILES})
+    await edge(scope, receive, send)
     return whole(sent)
 
 
@@ -296,6 +299,27 @@ async def test_a_body_that_is_not_json_is_refused(media: str, header: Header) ->
 )
 async def test_json_is_taken_however_it_is_written(media: str) -> None:
     assert (await ask(echo, [("Content-Type", media), length(2)], [b"{}"])).status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "media", "size", "status"),
+    [
+        ("/files", "multipart/form-data; boundary=x", 2 * MOST, 200),
+        ("/files/1", "multipart/form-data; boundary=x", 2 * MOST, 200),
+        ("/files", "multipart/form-data; boundary=x", 2 * MOST + 1, 413),
+        ("/files", "application/json", MOST, 415),
+        ("/other", "application/json", MOST, 200),
+        ("/other", "application/json", MOST + 1, 413),
+    ],
+)
+async def test_a_path_may_take_other_bodies_than_the_rest(
+    path: str, media: str, size: int, status: int
+) -> None:
+    body = b"x" * size
+
+    answer = await ask(echo, [("Content-Type", media), length(body)], [body], path)
+
+    assert answer.status == status
 
 
 async def test_a_body_that_says_nothing_of_its_kind_is_taken_as_json() -> None:
