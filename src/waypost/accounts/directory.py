@@ -1,10 +1,11 @@
 """Look accounts up, change them and close them."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from waypost.accounts import store, store_sessions
 from waypost.accounts.errors import LastAdmin
-from waypost.accounts.model import Account, Changes
+from waypost.accounts.model import Account, Changes, OnUncertain
 from waypost.accounts.register import known_pool
 from waypost.kit.db import Tx
 from waypost.kit.errors import NotFound
@@ -48,6 +49,21 @@ async def named(tx: Tx, username: str) -> Account:
     """The account of this name, in whatever case."""
     found = await store.credentials(tx, username)
     return _found(found and found[0])
+
+
+async def weights(tx: Tx, ids: Collection[int]) -> dict[int, int]:
+    """The accounts' shares of their pools, deleted accounts included."""
+    return await store.weights(tx, ids)
+
+
+async def policies(tx: Tx, ids: Collection[int]) -> dict[int, OnUncertain]:
+    """What each account wants done with messages whose answer never came, deleted ones included."""
+    return await store.policies(tx, ids)
+
+
+async def pools(tx: Tx, ids: Collection[int]) -> dict[int, int]:
+    """Through which pool each account sends now, deleted ones included."""
+    return await store.pools(tx, ids)
 
 
 async def any_admin(tx: Tx) -> bool:

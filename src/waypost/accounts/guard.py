@@ -115,6 +115,7 @@ class Guard:
             session_id=claims.session_id,
             is_admin=account.is_admin,
             pool_id=account.pool_id,
+            weight=account.weight,
             rate_limits={**self._rates, **own},
             expires_at=claims.expires_at,
         )

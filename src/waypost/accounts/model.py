@@ -13,10 +13,19 @@ Kind = Literal["send", "bulk", "status", "default"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+OnUncertain = Literal["hold", "resend", "fail"]
+"""What becomes of a message whose answer never came: it waits for news, goes again, or failed."""
+
+MOST_WEIGHT = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody who may sign in; `rate_limits` are the account's own, as they were written."""
+    """Somebody who may sign in.
+
+    `rate_limits` are the account's own, as they were written. `weight` is its share of a pool:
+    an account of weight 2 gets twice what one of weight 1 gets while both have messages waiting.
+    """
 
     id: int
     username: str
@@ -26,6 +35,8 @@ class Account:
     is_active: bool
     pool_id: int
     rate_limits: Mapping[Kind, str]
+    weight: int
+    on_uncertain: OnUncertain
     created_at: datetime
 
 
@@ -51,6 +62,8 @@ class Changes:
     is_admin: bool | None = None
     pool_id: int | None = None
     rate_limits: Mapping[Kind, str] | None = None
+    weight: int | None = None
+    on_uncertain: OnUncertain | None = None
     password_hash: str | None = field(default=None, repr=False)
 
 
@@ -63,5 +76,6 @@ class Principal:
     session_id: UUID
     is_admin: bool
     pool_id: int
+    weight: int
     rate_limits: Mapping[Kind, Rate | None]
     expires_at: datetime

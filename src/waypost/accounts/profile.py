@@ -1,7 +1,7 @@
 """What people read and change about themselves."""
 
 from waypost.accounts import store
-from waypost.accounts.model import Account, Changes, Principal
+from waypost.accounts.model import Account, Changes, OnUncertain, Principal
 from waypost.kit.db import Tx
 from waypost.kit.errors import Unauthorized
 
@@ -12,10 +12,16 @@ async def read(tx: Tx, who: Principal) -> Account:
 
 
 async def change(
-    tx: Tx, who: Principal, email: str | None, notification_number: str | None
+    tx: Tx,
+    who: Principal,
+    email: str | None,
+    notification_number: str | None,
+    on_uncertain: OnUncertain | None,
 ) -> Account:
     """The asker's account after the change; None leaves a thing as it is."""
-    changes = Changes(email=email, notification_number=notification_number)
+    changes = Changes(
+        email=email, notification_number=notification_number, on_uncertain=on_uncertain
+    )
     return _present(await store.change(tx, who.account_id, changes))
 
 

@@ -1,15 +1,16 @@
 """SQL of accounts."""
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 
 import asyncpg
 
-from waypost.accounts.model import Account, Changes, NewAccount
+from waypost.accounts.model import Account, Changes, NewAccount, OnUncertain
 from waypost.kit.db import Tx
 
 COLUMNS = """id, username, email, notification_number, is_admin, is_active, pool_id, rate_limits,
-             created_at"""
+             weight, on_uncertain, created_at"""
 
 # A deleted account must not keep a pool from being deleted.
 LEAVE_POOL = """
@@ -53,10 +54,24 @@ update accounts set
        email = coalesce($2, email), notification_number = coalesce($3, notification_number),
        is_active = coalesce($4, is_active), is_admin = coalesce($5, is_admin),
        pool_id = coalesce($6, pool_id), rate_limits = coalesce($7::jsonb, rate_limits),
-       password_hash = coalesce($8, password_hash)
+       password_hash = coalesce($8, password_hash), weight = coalesce($9, weight),
+       on_uncertain = coalesce($10, on_uncertain)
  where id = $1 and deleted_at is null
 returning {COLUMNS}
 """
+
+# Deleted accounts too: what they sent before goes on. Every id has an answer.
+WEIGHTS = """
+select id, coalesce(weight, 1) as weight
+  from unnest($1::bigint[]) as asked (id) left join accounts using (id)
+"""
+
+POLICIES = """
+select id, coalesce(on_uncertain, 'hold') as on_uncertain
+  from unnest($1::bigint[]) as asked (id) left join accounts using (id)
+"""
+
+POOLS = "select id, pool_id from accounts where id = any($1::bigint[])"
 
 SWAP_HASH = """
 update accounts set password_hash = $3 where id = $1 and password_hash = $2 and deleted_at is null
@@ -137,8 +152,25 @@ async def change(tx: Tx, id: int, changes: Changes) -> Account | None:
         changes.pool_id,
         None if changes.rate_limits is None else json.dumps(dict(changes.rate_limits)),
         changes.password_hash,
+        changes.weight,
+        changes.on_uncertain,
     )
     return account_of(row)
+
+
+async def weights(tx: Tx, ids: Collection[int]) -> dict[int, int]:
+    """The accounts' shares of their pools."""
+    return {row["id"]: row["weight"] for row in await tx.fetch(WEIGHTS, ids)}
+
+
+async def policies(tx: Tx, ids: Collection[int]) -> dict[int, OnUncertain]:
+    """What the accounts want done with messages whose answer never came."""
+    return {row["id"]: row["on_uncertain"] for row in await tx.fetch(POLICIES, ids)}
+
+
+async def pools(tx: Tx, ids: Collection[int]) -> dict[int, int]:
+    """Through which pools the accounts send."""
+    return {row["id"]: row["pool_id"] for row in await tx.fetch(POOLS, ids)}
 
 
 async def replace_password(tx: Tx, id: int, old_hash: str, new_hash: str) -> bool:

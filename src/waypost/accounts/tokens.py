@@ -44,8 +44,8 @@ class Tokens:
     def __init__(self, secret: str, previous: Sequence[str], seconds: int) -> None:
         self.seconds = seconds
         self._secret = secret
-        self._kid = _fingerprint(secret)
-        self._keys = {_fingerprint(key): key for key in (*previous, secret)}
+        self._kid = fingerprint(secret)
+        self._keys = {fingerprint(key): key for key in (*previous, secret)}
 
     def issue(self, account_id: int, session_id: UUID, id: UUID, at: datetime) -> str:
         """A token that lives for `seconds`."""
@@ -70,5 +70,6 @@ class Tokens:
         return Claims(said.sub, said.sid, expires_at) if at < expires_at else None
 
 
-def _fingerprint(secret: str) -> str:
+def fingerprint(secret: str) -> str:
+    """What names a key without telling it."""
     return hashlib.sha256(b"waypost token key" + secret.encode()).hexdigest()[:12]

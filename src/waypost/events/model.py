@@ -10,6 +10,7 @@ from uuid import UUID
 class Type(StrEnum):
     """The kinds of facts; the names are those of the contract's webhooks."""
 
+    SCHEDULED = "message.scheduled"
     QUEUED = "message.queued"
     SENDING = "message.sending"
     REQUEUED = "message.requeued"
@@ -17,7 +18,9 @@ class Type(StrEnum):
     DELIVERED = "message.delivered"
     READ = "message.read"
     FAILED = "message.failed"
+    CANCELLED = "message.cancelled"
     EXPIRED = "message.expired"
+    UNCERTAIN = "message.uncertain"
 
 
 @dataclass(frozen=True, slots=True)

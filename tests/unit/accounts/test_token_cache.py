@@ -8,7 +8,7 @@ from waypost.accounts.model import Principal
 
 
 def principal(account_id: int) -> Principal:
-    return Principal(account_id, "demo", UUID(int=1), False, 1, {}, datetime.now(UTC))
+    return Principal(account_id, "demo", UUID(int=1), False, 1, 1, {}, datetime.now(UTC))
 
 
 def test_a_token_is_believed_until_its_time_is_over() -> None:
