@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from waypost.accounts import profile
 from waypost.accounts.fields import Email, PhoneNumber
 from waypost.accounts.guard import Member
-from waypost.accounts.model import Account
+from waypost.accounts.model import Account, OnUncertain
 from waypost.credits import auth_api, ledger, statement
 from waypost.credits.statement import StatementAnswer
 from waypost.kit.asks import CursorQuery
@@ -28,10 +28,15 @@ class CreditsAnswer(BaseModel):
 
 
 class ProfileBody(Body):
-    """What is to be different about you."""
+    """What is to be different about you.
+
+    `on_uncertain` says what becomes of a message whose answer never came: `hold` waits for news,
+    `resend` sends it again, `fail` gives it up and its credit back.
+    """
 
     email: Email | None = None
     notification_number: PhoneNumber | None = None
+    on_uncertain: OnUncertain | None = None
 
 
 class ProfileAnswer(BaseModel):
@@ -43,6 +48,7 @@ class ProfileAnswer(BaseModel):
     notification_number: str | None
     credits: int
     is_admin: bool
+    on_uncertain: OnUncertain
     created_at: str
 
 
@@ -71,9 +77,11 @@ async def read_profile(me: Member, db: Db) -> ProfileAnswer:
 
 @users.patch("/profile")
 async def change_profile(me: Member, db: Db, body: ProfileBody) -> ProfileAnswer:
-    """Change your e-mail address or the number for notifications."""
+    """Change your e-mail address, the number for notifications, or what an uncertain send does."""
     async with db.tx() as tx:
-        account = await profile.change(tx, me, body.email, body.notification_number)
+        account = await profile.change(
+            tx, me, body.email, body.notification_number, body.on_uncertain
+        )
         return await _shown(tx, account)
 
 
@@ -85,6 +93,7 @@ async def _shown(tx: Tx, account: Account) -> ProfileAnswer:
         notification_number=account.notification_number,
         credits=await ledger.balance(tx, account.id),
         is_admin=account.is_admin,
+        on_uncertain=account.on_uncertain,
         created_at=f"{account.created_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}",
     )
 

@@ -25,11 +25,34 @@ class UnknownPool(Invalid):
         return cls.field("pool_id", "there is no such pool")
 
 
+class OtherKind(Invalid):
+    """A configuration is for another kind of device than it is given to."""
+
+    @classmethod
+    def named(cls, kind: str) -> Invalid:
+        return cls.field("config", f"has no field that a {kind} device has")
+
+
+class NothingToWarmUpTo(Invalid):
+    """A warm-up leads to a cap."""
+
+    @classmethod
+    def named(cls) -> Invalid:
+        return cls.field("pacing.warm_up", "needs a daily_cap to lead to")
+
+
 class NameTaken(Conflict):
     """Names of devices and names of pools are unique, whatever their case."""
 
     def __init__(self, thing: str, name: str) -> None:
         super().__init__(f"There already is a {thing} named {name!r}.")
+
+
+class NumberTaken(Conflict):
+    """An official number is one device."""
+
+    def __init__(self) -> None:
+        super().__init__("There already is a device with this phone_number_id.")
 
 
 class PoolInUse(Conflict):
@@ -44,6 +67,13 @@ class DefaultPool(Conflict):
 
     def __init__(self) -> None:
         super().__init__("This is the default pool; make another one the default instead.")
+
+
+class CannotLookUp(Conflict):
+    """Whether a number is on WhatsApp, its official interface tells only by a send."""
+
+    def __init__(self) -> None:
+        super().__init__("The devices of your pool are official numbers, which look nothing up.")
 
 
 class NoneAvailable(Conflict):

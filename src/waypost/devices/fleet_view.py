@@ -1,25 +1,29 @@
 """Devices as those who run their drivers see them."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
-from waypost.devices import store, store_pools
+from waypost.devices import store, vault
 from waypost.devices.model import Device, State
 from waypost.kit.db import Tx
 
 
-async def load(tx: Tx) -> list[Device]:
-    """Every device."""
-    return await store.listed(tx, None)
-
-
-async def pool_ids(tx: Tx) -> list[int]:
-    """Every pool, those without devices too."""
-    return [pool.id for pool in await store_pools.listed(tx)]
+async def load(tx: Tx, pool_ids: Iterable[int]) -> list[Device]:
+    """The devices of these pools, with their sealed secrets."""
+    found = await store.of_pools(tx, list(pool_ids))
+    sealed = await vault.sealed_of(tx, [each.id for each in found if not each.is_simulated])
+    return [replace(each, sealed=sealed.get(each.id, {})) for each in found]
 
 
 async def connected(tx: Tx, device_id: int, at: datetime) -> None:
     """Its driver has a connection; nothing is noted where it was taken down meanwhile."""
     await store.note_state(tx, device_id, State.CONNECTED, None, at)
+
+
+async def rests(tx: Tx, device_id: int, until: datetime | None) -> None:
+    """Its quiet hours, or the cap of its day, keep it from sending until then; None: nothing."""
+    await store.note_rest(tx, device_id, until)
 
 
 async def dropped(tx: Tx, device_id: int, reason: str, at: datetime) -> None:

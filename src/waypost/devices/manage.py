@@ -3,19 +3,22 @@
 from datetime import datetime
 
 from waypost.devices import store
-from waypost.devices.errors import NoSuchDevice
+from waypost.devices.errors import NoSuchDevice, NothingToWarmUpTo, OtherKind
 from waypost.devices.model import Device, DeviceChange, NewDevice, State
 from waypost.kit.db import Tx
 
 
 async def create(tx: Tx, new: NewDevice, at: datetime) -> Device:
-    """Make a device; a simulated one is connected at once."""
-    return await store.insert(tx, new, at)
+    """Make a device; it is to be connected at once."""
+    return _paced(await store.insert(tx, new, at))
 
 
 async def change(tx: Tx, id: int, to: DeviceChange) -> Device:
-    """Change its name, pool or configuration."""
-    return _found(await store.change(tx, id, to))
+    """Change its name, pool, configuration or pacing."""
+    changed = _paced(_found(await store.change(tx, id, to)))
+    if to.kind not in (None, changed.kind):
+        raise OtherKind.named(changed.kind)
+    return changed
 
 
 async def delete(tx: Tx, id: int) -> Device:
@@ -46,6 +49,12 @@ async def disconnect(tx: Tx, id: int, at: datetime) -> Device:
 async def logout(tx: Tx, id: int, at: datetime) -> Device:
     """End its session with WhatsApp; a simulated device has none and can just connect again."""
     return _found(await store.set_state(tx, id, State.LOGGED_OUT, at))
+
+
+def _paced(device: Device) -> Device:
+    if device.pacing.warms_up_to_nothing:
+        raise NothingToWarmUpTo.named()
+    return device
 
 
 def _found(device: Device | None) -> Device:

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from waypost.devices.pacing import Pacing, Profile, pacing_of
+
 
 class Kind(StrEnum):
     """What carries a device's messages."""
 
     SANDBOX = "sandbox"
+    CLOUD = "cloud"
 
 
 class State(StrEnum):
@@ -21,13 +24,22 @@ class State(StrEnum):
 
 
 Config = Mapping[str, object]
-"""What a device sets for itself, by its kind; for a sandbox `rate` (messages per second),
-`delivered_seconds` and `read_seconds`. What it leaves out is the server's setting."""
+"""What a device sets for itself, by its kind, its secrets left out.
+
+A sandbox: `rate` (messages per second), `delivered_seconds` and `read_seconds`, where what it
+leaves out is the server's setting, `like` (the profile whose pacing it has) and `deduplicates`
+(whether its network drops repeats). An official number: `phone_number_id`, `business_account_id`
+and `graph_url` (where it is not the server's setting)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A WhatsApp sender. `state_reason` says why it is down although it should be up."""
+    """A WhatsApp sender. `state_reason` says why it is down although it should be up.
+
+    `rests_until` is the end of its quiet hours, or of a day whose cap is reached, as its worker
+    notes it; `own_pacing` is what the device sets of its pacing. `number_facts` is what the
+    provider said of its number. `sealed` are its secrets, there only for those who run its driver.
+    """
 
     id: int
     pool_id: int
@@ -38,7 +50,17 @@ class Device:
     state_at: datetime
     is_paused: bool
     config: Config
+    own_pacing: Mapping[str, object]
+    rests_until: datetime | None
     created_at: datetime
+    number_facts: Mapping[str, object] | None = None
+    number_at: datetime | None = None
+    sealed: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def pacing(self) -> Pacing:
+        """How fast it may write."""
+        return pacing_of(Profile(str(self.config.get("like", self.kind))), self.own_pacing)
 
     @property
     def is_wanted(self) -> bool:
@@ -59,15 +81,18 @@ class NewDevice:
     kind: Kind
     pool_id: int | None = None
     config: Config = field(default_factory=dict)
+    pacing: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceChange:
-    """What is to be different; None leaves it."""
+    """What is to be different; None leaves it. `kind` is the one that the configuration fits."""
 
     name: str | None = None
     pool_id: int | None = None
     config: Config | None = None
+    pacing: Mapping[str, object] | None = None
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +106,4 @@ class Pool:
 
 
 Counts = tuple[int, int]
-"""A pool's devices: those that can send now (connected, not paused), and all."""
+"""A pool's devices: those that can send now (connected, neither paused nor at rest), and all."""

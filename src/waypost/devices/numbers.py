@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from waypost.devices import pools
-from waypost.devices.errors import NoneAvailable
+from waypost.devices import pools, store
+from waypost.devices.errors import CannotLookUp, NoneAvailable
 from waypost.drivers.fates import fate_of
 from waypost.kit.db import Tx
 from waypost.kit.numbers import normalise
@@ -18,10 +18,12 @@ class Finding:
 
 
 async def require_device(tx: Tx, pool_id: int) -> None:
-    """Only a pool with a device that can send now can look numbers up."""
+    """Only a pool with a device that can send now, and that can look up, can look numbers up."""
     available, _ = (await pools.counts(tx, [pool_id]))[pool_id]
     if not available:
         raise NoneAvailable
+    if not await store.has_simulated(tx, pool_id):
+        raise CannotLookUp
 
 
 def look_up(given: str) -> Finding:

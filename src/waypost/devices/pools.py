@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from waypost.accounts import directory
-from waypost.devices import store, store_pools
+from waypost.devices import leases, store, store_pools
 from waypost.devices.errors import DefaultPool, NoSuchPool, PoolInUse
 from waypost.devices.model import Counts, Kind, NewDevice, Pool
 from waypost.kit.clock import Clock
@@ -31,7 +31,7 @@ async def ensure_default(tx: Tx, clock: Clock) -> bool:
 async def counts(tx: Tx, pool_ids: Sequence[int]) -> dict[int, Counts]:
     """For each pool that exists how many devices can send now, and how many it has.
 
-    The pools stay until the transaction ends.
+    Without a worker that carries the pool none can. The pools stay until the transaction ends.
     """
     return await store_pools.counts(tx, pool_ids)
 
@@ -53,6 +53,7 @@ async def create(tx: Tx, name: str, is_default: bool, at: datetime) -> Pool:
     """Make a pool without devices."""
     await store_pools.lock(tx)
     pool = await store_pools.insert(tx, name, at)
+    await leases.tell(tx)
     return await change(tx, pool.id, None, is_default)
 
 

@@ -2,10 +2,20 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 
+from waypost.devices.config_schemas import (
+    CloudConfig,
+    CloudConfigChange,
+    ConfigBody,
+    SandboxConfig,
+    read_change,
+    read_new,
+)
 from waypost.devices.model import Device, DeviceChange, Kind, NewDevice
 from waypost.devices.numbers import Finding
+from waypost.devices.pacing import given_by
+from waypost.devices.pacing_schemas import PacingBody
 from waypost.kit.asks import BodyId
 from waypost.kit.routing import Body, zulu
 from waypost.kit.texts import Name, Text
@@ -19,40 +29,52 @@ def _kind(given: object) -> object:
     return Kind(str(given))
 
 
-class SandboxConfig(Body):
-    """A simulated device's own pace and delays; what is left out is the server's setting."""
-
-    rate: int | None = Field(None, ge=1, le=100_000, description="Messages per second.")
-    delivered_seconds: float | None = Field(None, ge=0, le=3600, allow_inf_nan=False)
-    read_seconds: float | None = Field(None, ge=0, le=3600, allow_inf_nan=False)
-
-    def given(self) -> dict[str, object]:
-        return self.model_dump(exclude_none=True)
-
-
 class NewDeviceBody(Body):
     """A device to be made; without a pool it joins the default one."""
 
     name: Name
     kind: Annotated[Kind, BeforeValidator(_kind)]
     pool_id: BodyId | None = None
-    config: SandboxConfig | None = None
+    config: SandboxConfig | CloudConfig | None = Field(None, validate_default=True)
+    pacing: PacingBody | None = None
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _of_its_kind(cls, given: object, info: ValidationInfo) -> ConfigBody | None:
+        kind = info.data.get("kind")
+        return None if kind is None else read_new(kind, given)
 
     def new(self) -> NewDevice:
-        config = {} if self.config is None else self.config.given()
-        return NewDevice(self.name, self.kind, self.pool_id, config)
+        config, pacing = _given(self.config) or {}, _given(self.pacing) or {}
+        return NewDevice(self.name, self.kind, self.pool_id, config, pacing)
+
+    def secrets(self) -> dict[str, str]:
+        return _secrets(self.config)
 
 
 class DeviceChangeBody(Body):
-    """What is to be different; a configuration replaces the former one."""
+    """What is to be different; a configuration or a pacing replaces the former one.
+
+    Secrets that a configuration leaves out stay as they are.
+    """
 
     name: Name | None = None
     pool_id: BodyId | None = None
-    config: SandboxConfig | None = None
+    config: SandboxConfig | CloudConfigChange | None = None
+    pacing: PacingBody | None = None
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _of_a_kind(cls, given: object) -> ConfigBody | None:
+        return read_change(given)
 
     def change(self) -> DeviceChange:
-        config = None if self.config is None else self.config.given()
-        return DeviceChange(self.name, self.pool_id, config)
+        kind = None if self.config is None else self.config.kind
+        config, pacing = _given(self.config), _given(self.pacing)
+        return DeviceChange(self.name, self.pool_id, config, pacing, kind)
+
+    def secrets(self) -> dict[str, str]:
+        return _secrets(self.config)
 
 
 class CheckBody(Body):
@@ -62,7 +84,12 @@ class CheckBody(Body):
 
 
 class DeviceAnswer(BaseModel):
-    """A device; `reason` says why it is down although it should be up."""
+    """A device; `reason` says why it is down although it should be up.
+
+    `pacing` are the bounds that it keeps, its kind's defaults included; until `rests_until` its
+    quiet hours, or the cap of its day, keep it from sending. `number` is what the provider says of
+    an official number, `at` a time.
+    """
 
     id: int
     name: str
@@ -73,8 +100,13 @@ class DeviceAnswer(BaseModel):
     is_paused: bool
     reason: str | None
     simulated: bool
+    pacing: dict[str, object]
+    rests_until: str | None
+    number: dict[str, object] | None
     created_at: str
-    config: dict[str, object] | None = Field(None, description="For admins only.")
+    config: dict[str, object] | None = Field(
+        None, description="For admins only; secrets are left out."
+    )
 
 
 class DevicesAnswer(BaseModel):
@@ -109,9 +141,26 @@ def shown(device: Device, to_admin: bool) -> DeviceAnswer:
         is_paused=device.is_paused,
         reason=device.state_reason,
         simulated=device.is_simulated,
+        pacing=given_by(device.pacing),
+        rests_until=None if device.rests_until is None else zulu(device.rests_until),
+        number=_number(device),
         created_at=zulu(device.created_at),
     )
     return answer.model_copy(update={"config": dict(device.config)}) if to_admin else answer
+
+
+def _number(device: Device) -> dict[str, object] | None:
+    if device.number_facts is None or device.number_at is None:
+        return None
+    return {**device.number_facts, "at": zulu(device.number_at)}
+
+
+def _given(body: ConfigBody | PacingBody | None) -> dict[str, object] | None:
+    return None if body is None else body.given()
+
+
+def _secrets(config: ConfigBody | None) -> dict[str, str]:
+    return {} if config is None else config.secrets()
 
 
 def checked(finding: Finding) -> CheckedNumber:

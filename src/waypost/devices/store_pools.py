@@ -7,6 +7,7 @@ import asyncpg
 
 from waypost.devices.errors import NameTaken, PoolInUse
 from waypost.devices.model import Counts, Pool
+from waypost.devices.store import IS_AVAILABLE
 from waypost.kit.db import Tx
 
 _COLUMNS = "id, name, is_default, created_at"
@@ -36,11 +37,14 @@ GET = f"select {_COLUMNS} from pools where id = $1"
 LIST = f"select {_COLUMNS} from pools order by id"
 
 # What is counted may not be deleted before the transaction ends: work is about to be queued there.
-COUNTS = """
+# Of a pool whose lease has ended no device can send, whatever their rows still say.
+COUNTS = f"""
 with held as (select id from pools where id = any($1::bigint[]) order by id for key share)
 select held.id, count(d.id) as total,
-       count(d.id) filter (where d.state = 'connected' and not d.is_paused) as available
-  from held left join devices d on d.pool_id = held.id
+       count(d.id) filter (where l.until > now() and {IS_AVAILABLE}) as available
+  from held
+  left join leases l on l.pool_id = held.id
+  left join devices d on d.pool_id = held.id
  group by held.id
 """
 

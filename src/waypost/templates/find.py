@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from waypost.kit.db import Tx
 from waypost.templates import store
+from waypost.templates.model import Wording
 
 Key = tuple[int, int]
 """An account's id, and the id of one of its templates."""
@@ -11,7 +12,7 @@ Key = tuple[int, int]
 _LAST_ID = 2**63 - 1
 
 
-async def bodies(tx: Tx, keys: Sequence[Key]) -> dict[Key, str]:
-    """The bodies of those that exist and are the account's own, in one statement."""
+async def wordings(tx: Tx, keys: Sequence[Key]) -> dict[Key, Wording]:
+    """What those say that exist and are the account's own, in one statement."""
     possible = [key for key in keys if 0 < key[1] <= _LAST_ID]
-    return await store.bodies(tx, possible) if possible else {}
+    return await store.wordings(tx, possible) if possible else {}

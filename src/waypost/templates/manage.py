@@ -8,6 +8,7 @@ from waypost.kit.errors import Invalid, Problem
 from waypost.kit.page import PageAsk
 from waypost.templates import store
 from waypost.templates.errors import NoSuchTemplate
+from waypost.templates.fill import texts_of
 from waypost.templates.model import Draft, Template
 from waypost.templates.render import names_in, render
 
@@ -44,7 +45,10 @@ async def page(tx: Tx, account_id: int, ask: PageAsk) -> tuple[list[Template], i
 
 async def preview(tx: Tx, account_id: int, id: int, variables: Mapping[str, object]) -> str:
     """The text that a send with these variables would have."""
-    return render((await get(tx, account_id, id)).draft.body, variables)
+    draft = (await get(tx, account_id, id)).draft
+    if draft.provider is not None:
+        texts_of(draft.provider, variables)
+    return render(draft.body, variables)
 
 
 def _found(template: Template | None) -> Template:
@@ -54,13 +58,20 @@ def _found(template: Template | None) -> Template:
 
 
 def _check(draft: Draft) -> None:
-    """An approved template can take only what the body asks for."""
+    """An approved body can take only what ours asks for, and each of its buttons one text."""
+    if draft.provider is None:
+        return
     asked = names_in(draft.body)
-    given = draft.provider.variables if draft.provider else ()
     problems = [
         Problem(f"provider.variables.{place}", f"{name!r} is not a variable of the body")
-        for place, name in enumerate(given)
+        for place, name in enumerate(draft.provider.variables)
         if name not in asked
+    ]
+    indexes = [button.index for button in draft.provider.buttons]
+    problems += [
+        Problem(f"provider.buttons.{place}.index", "is that of a button before it")
+        for place, index in enumerate(indexes)
+        if index in indexes[:place]
     ]
     if problems:
         raise Invalid.fields(*problems)

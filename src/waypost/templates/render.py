@@ -17,20 +17,26 @@ def names_in(body: str) -> list[str]:
     return list(dict.fromkeys(_PLACE.findall(body)))
 
 
+def renamed(body: str, names: Mapping[str, str]) -> str:
+    """The body with its places called by other names, where there is one for them."""
+    return _PLACE.sub(lambda place: "{{" + names.get(place[1], place[1]) + "}}", body)
+
+
 def render(body: str, variables: Mapping[str, object]) -> str:
     """The body with its places filled; refused where one cannot be, or the text is too long.
 
     Variables that the body does not ask for are not looked at.
     """
     names = names_in(body)
-    problems = [p for name in names if (p := _problem(name, variables)) is not None]
+    problems = [p for name in names if (p := problem_of_value(name, variables)) is not None]
     if problems:
         raise Invalid.fields(*problems)
-    texts = {name: _shown(variables[name]) for name in names}
+    texts = {name: shown(variables[name]) for name in names}
     return _sendable(_PLACE.sub(lambda place: texts[place[1]], body))
 
 
-def _problem(name: str, variables: Mapping[str, object]) -> Problem | None:
+def problem_of_value(name: str, variables: Mapping[str, object]) -> Problem | None:
+    """Why the variable fills no place: it is not there, or is nothing that can be written."""
     field = f"variables.{name}"
     if name not in variables:
         return Problem(field, "is required by the template")
@@ -43,7 +49,7 @@ def _problem(name: str, variables: Mapping[str, object]) -> Problem | None:
     return Problem(field, "must be a text, a number, true or false")
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """The value as JSON writes it, texts without their quotes."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
