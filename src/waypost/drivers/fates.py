@@ -14,7 +14,11 @@ ALWAYS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """How a simulated message goes; `faults` is how many attempts meet a transient fault."""
+    """How a simulated message goes.
+
+    `faults` is how many attempts meet a transient fault, `lost_answers` of how many the answer is
+    lost.
+    """
 
     story: str
     refused: Refused | None = None
@@ -24,6 +28,7 @@ class Fate:
     slow: bool = False
     faults: int = 0
     drops: bool = False
+    lost_answers: int = 0
 
 
 ORDINARY = Fate("`Sent`, `Delivered` after a second, `Read` a second later.")
@@ -51,6 +56,20 @@ FATES = {
     "0008": Fate(
         "Every attempt meets a transient fault, until the message is `Expired` and refunded.",
         faults=ALWAYS,
+    ),
+    "0009": Fate(
+        "It arrives, and the answer to the first attempt is lost: it goes again under the same id,"
+        " and arrives once. A device that does not deduplicate sends it once: it stays `Sending`,"
+        " later `Uncertain`, until its receipt settles it.",
+        lost_answers=1,
+    ),
+    "0010": Fate(
+        "Every answer is lost, and nothing is heard later: it becomes `Uncertain`, and your"
+        " `on_uncertain` rules. A device that deduplicates first sends it again and again, under"
+        " the same id, for as long as it may wait.",
+        lost_answers=ALWAYS,
+        delivered=False,
+        read=False,
     ),
 }
 

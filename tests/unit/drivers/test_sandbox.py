@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from math import inf
 from uuid import UUID, uuid4
 
 from waypost.drivers.port import (
@@ -14,25 +15,29 @@ from waypost.drivers.port import (
     DeviceDown,
     DriverEvent,
     Failed,
+    NotSent,
     Outgoing,
     Read,
     Ref,
     Refused,
     Retry,
     Unconfirmed,
+    Unknown,
 )
-from waypost.drivers.sandbox import Manner, Network, SandboxDriver
+from waypost.drivers.sandbox import Manner, SandboxDriver
+from waypost.drivers.simulation import Delays, Network, Simulation
 from waypost.kit.clock import SystemClock
 
 CLOCK = SystemClock()
-MANNER = Manner(
-    rate=10_000, delivered_seconds=0.03, read_seconds=0.06, slow_seconds=0.2, away_seconds=0.2
-)
+MANNER = Manner(rate=10_000, delivered_seconds=0.03, read_seconds=0.06)
+DELAYS = Delays(slow=0.2, away=0.2)
 PLAIN = "27821234567"
 
 
 def driver(network: Network | None = None, **manner: float) -> SandboxDriver:
-    return SandboxDriver(network or Network(), replace(MANNER, **manner), CLOCK, lambda: 0.5)
+    network = network or Network()
+    carrier = Simulation(network, DELAYS, CLOCK)
+    return SandboxDriver(carrier, network, replace(MANNER, **manner), CLOCK, lambda: 0.5)
 
 
 def outgoing(to: str, attempt: int = 1, id: UUID | None = None) -> Outgoing:
@@ -129,6 +134,36 @@ async def test_one_number_meets_a_fault_at_every_attempt() -> None:
         assert isinstance(await device.send(outgoing("27821230008", attempt)), Retry)
 
 
+async def test_a_lost_answer_is_not_the_message_s_end_which_arrives_once() -> None:
+    device = driver()
+    await device.connect([])
+    first = outgoing("27821230009")
+    async with hearing(device) as heard:
+        assert isinstance(await device.send(first), Unknown)
+        await until_heard(heard, 2)
+        assert await device.send(replace(first, attempt=2)) == Accepted(first.provider_id)
+        last = outgoing(PLAIN)
+        await device.send(last)
+        await until_heard(heard, 4)
+
+    assert [(type(e), e.ref) for e in heard] == [
+        (kind, message.ref) for message in (first, last) for kind in (Delivered, Read)
+    ]
+
+
+async def test_of_one_number_no_answer_comes_and_nothing_is_heard() -> None:
+    device = driver()
+    await device.connect([])
+    last = outgoing(PLAIN)
+    async with hearing(device) as heard:
+        for attempt in (1, 2, 50):
+            assert isinstance(await device.send(outgoing("27821230010", attempt)), Unknown)
+        await device.send(last)
+        await until_heard(heard, 2)
+
+    assert {event.ref for event in heard} == {last.ref}
+
+
 async def test_a_slow_one_takes_its_time_and_keeps_nobody_else() -> None:
     device = driver()
     await device.connect([])
@@ -214,3 +249,15 @@ async def test_closing_waits_for_the_outcome_of_what_is_under_way() -> None:
     assert slow.done()
     assert isinstance(await slow, Accepted)
     assert isinstance(await device.send(outgoing(PLAIN)), DeviceDown)
+
+
+async def test_what_comes_to_its_turn_after_the_deadline_does_not_go() -> None:
+    network = Network()
+    device = driver(network)
+    assert await device.connect([]) is None
+    async with hearing(device) as heard:
+        late = replace(outgoing(PLAIN), deadline=CLOCK.boottime())
+
+        assert isinstance(await device.send(late), NotSent)
+        assert isinstance(await device.send(replace(late, deadline=inf)), Accepted)
+        await until_heard(heard, 2)

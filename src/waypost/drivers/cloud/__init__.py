@@ -1,0 +1,1 @@
+"""Official numbers: the WhatsApp Cloud API."""
