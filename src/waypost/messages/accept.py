@@ -1,68 +1,44 @@
 """THE transaction: a batch of submissions is debited, stored and queued together."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from waypost.credits import ledger
 from waypost.credits.errors import InsufficientCredits
 from waypost.credits.model import PRICE, Kind, Move
+from waypost.devices import find as devices
 from waypost.devices import pools
-from waypost.devices.model import Counts
 from waypost.events import log as facts
 from waypost.events.model import Event, Type
 from waypost.kit.clock import Clock
 from waypost.kit.db import Tx
-from waypost.kit.errors import Refusal, Unavailable
+from waypost.kit.errors import Refusal
 from waypost.kit.ids import Ids
+from waypost.media import find as files
+from waypost.media.find import Key as FileKey
+from waypost.media.model import Sendable
+from waypost.messages import alarms, attached, idempotency
 from waypost.messages import store_accept as store
-from waypost.messages.model import Class
-from waypost.messages.schemas import Content, Recipient
-from waypost.messages.store_accept import Draft
+from waypost.messages.errors import IdempotencyMismatch
+from waypost.messages.plan import First, Plan, World, file_of, plan_of
+from waypost.messages.reference import reference
+from waypost.messages.store_accept import BatchDraft, Draft
+from waypost.messages.submission import Acceptance, Answer, Key, Skipped, Submission
 from waypost.queue import lanes
-from waypost.queue.model import Reference, lane_of
+from waypost.queue.lanes import Pushed
+from waypost.queue.model import Entry, lane_of
+from waypost.queue.model import Kind as Flow
 from waypost.templates import find as templates
-from waypost.templates.errors import NoSuchTemplate
-from waypost.templates.render import render
+from waypost.templates.find import Key as TemplateKey
+from waypost.templates.model import Wording
 
-POOL_GONE = "Your account has just been moved to another pool of senders. Try again."
+NOT_QUEUED = 0
 
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """One request to send: parsed, its sender known, its rate limit passed."""
-
-    account_id: int
-    pool_id: int
-    kind: Class
-    content: Content
-    recipients: Sequence[Recipient]
-
-
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """What became of each recipient (an id, or why not), and what the answer tells."""
-
-    outcomes: Sequence[UUID | Refusal]
-    remaining_credits: int
-    queue_position: int
-    available_devices: int
-    total_devices: int
-
-
-Answer = Acceptance | Refusal
-
-
-@dataclass(slots=True)
-class _Plan:
-    """One submission on its way through the batch."""
-
-    submission: Submission
-    outcomes: list[UUID | Refusal] = field(default_factory=list)
-    drafts: list[Draft] = field(default_factory=list)
-    remaining: int = 0
-    refusal: Refusal | None = None
+Clocks = Mapping[tuple[int, Flow], tuple[int, int]]
 
 
 class Accept:
@@ -75,67 +51,46 @@ class Accept:
 
     async def __call__(self, tx: Tx, submissions: Sequence[Submission]) -> list[Answer]:
         """Accept what can be; an answer for each submission, in their order."""
-        bodies = await _bodies(tx, submissions)
-        devices = await pools.counts(tx, sorted({s.pool_id for s in submissions}))
-        plans = [self._plan(submission, bodies, devices) for submission in submissions]
+        world = await self._world(tx, submissions)
+        plans = [plan_of(each, world, self._ids, self._lifetime) for each in submissions]
         # From the first lock on, time counts: the moment is taken under it, so that a ledger's
-        # entries are in the order of their times.
+        # entries are in the order of their times; and a twin's record is there, or never will be.
         wallets = await ledger.lock(tx, {s.account_id for s in submissions})
         now = self._clock.now()
-        moves = _charge(plans, {id: wallet.credits for id, wallet in wallets.items()})
-        await ledger.move(tx, wallets, moves, now)
-        drafts = [draft for plan in plans if plan.refusal is None for draft in plan.drafts]
-        places = await self._queue(tx, drafts, now) if drafts else {}
-        return [_answer(plan, places, devices) for plan in plans]
+        firsts = await idempotency.firsts(tx, submissions, now)
+        _decide(plans, {id: wallet.credits for id, wallet in wallets.items()}, firsts)
+        new = [plan for plan in plans if plan.is_new]
+        await ledger.move(tx, wallets, [move for plan in new for move in _charges(plan)], now)
+        places = await _write(tx, new, now) if new else {}
+        answers = [_answer(plan, places, world) for plan in plans]
+        await idempotency.remember(tx, zip(submissions, answers, strict=True), now)
+        return answers
 
-    def _plan(
-        self,
-        submission: Submission,
-        bodies: dict[tuple[int, int], str],
-        devices: dict[int, Counts],
-    ) -> _Plan:
-        plan = _Plan(submission)
-        if submission.pool_id not in devices:
-            plan.refusal = Unavailable(POOL_GONE, retry_after=1)
-            return plan
-        try:
-            template = _template(submission, bodies)
-        except Refusal as refusal:
-            plan.refusal = refusal
-            return plan
-        for recipient in submission.recipients:
-            self._draft(plan, recipient, template)
-        if not plan.drafts:
-            plan.refusal = next(o for o in plan.outcomes if isinstance(o, Refusal))
-        return plan
-
-    def _draft(self, plan: _Plan, recipient: Recipient, template: str | None) -> None:
-        submission = plan.submission
-        try:
-            text = _text(submission.content, recipient, template)
-        except Refusal as refusal:
-            plan.outcomes.append(refusal)
-            return
-        id = self._ids.new()
-        plan.outcomes.append(id)
-        plan.drafts.append(
-            Draft(
-                submission.account_id,
-                id,
-                submission.kind,
-                recipient.number,
-                text,
-                submission.content.template_id,
-                submission.pool_id,
-            )
+    async def _world(self, tx: Tx, submissions: Sequence[Submission]) -> World:
+        named = {
+            (s.pool_id, s.options.device_id) for s in submissions if s.options.device_id is not None
+        }
+        wordings = await _wordings(tx, submissions)
+        return World(
+            templates=wordings,
+            files=await self._files(tx, submissions, wordings),
+            pools=await pools.counts(tx, sorted({s.pool_id for s in submissions})),
+            devices=await devices.present(tx, named) if named else frozenset(),
         )
 
-    async def _queue(self, tx: Tx, drafts: list[Draft], now: datetime) -> dict[UUID, int]:
-        await store.insert(tx, drafts, now, now + self._lifetime)
-        await facts.append(tx, [Event(d.account_id, d.id, 1, Type.QUEUED, now) for d in drafts])
-        about = [Reference(d.account_id, d.id) for d in drafts]
-        places = await lanes.push(tx, [lane_of(d.pool_id) for d in drafts], about)
-        return {draft.id: place for draft, place in zip(drafts, places, strict=True)}
+    async def _files(
+        self, tx: Tx, submissions: Sequence[Submission], wordings: Mapping[TemplateKey, Wording]
+    ) -> Mapping[FileKey, Sendable]:
+        wanted: dict[FileKey, datetime] = {}
+        now = self._clock.now()
+        for submission in submissions:
+            account_id, content = submission.account_id, submission.content
+            wording = wordings.get((account_id, content.template_id or 0))
+            if key := attached.key(account_id, file_of(content, wording)):
+                options = submission.options
+                over = (options.send_at or now) + (options.expires_in or self._lifetime)
+                wanted[key] = max(over, wanted.get(key, over))
+        return await files.sendable(tx, wanted, now) if wanted else {}
 
 
 async def look_up(tx: Tx, answers: Sequence[Answer], accounts: set[int]) -> set[UUID]:
@@ -144,60 +99,136 @@ async def look_up(tx: Tx, answers: Sequence[Answer], accounts: set[int]) -> set[
     The accounts' locks come first: they wait until the lost transaction has ended.
     """
     await ledger.lock(tx, accounts)
-    ids = [id for answer in answers for id in accepted_ids(answer)]
+    ids = [id for answer in answers if isinstance(answer, Acceptance) for id in answer.ids]
     return await store.existing(tx, sorted(accounts), ids) if ids else set()
 
 
-def accepted_ids(answer: Answer) -> list[UUID]:
-    """The messages that an answer tells of."""
-    if isinstance(answer, Refusal):
-        return []
-    return [outcome for outcome in answer.outcomes if isinstance(outcome, UUID)]
-
-
-async def _bodies(tx: Tx, submissions: Sequence[Submission]) -> dict[tuple[int, int], str]:
+async def _wordings(tx: Tx, submissions: Sequence[Submission]) -> Mapping[TemplateKey, Wording]:
     wanted = [
         (s.account_id, s.content.template_id)
         for s in submissions
         if s.content.template_id is not None
     ]
-    return await templates.bodies(tx, wanted) if wanted else {}
+    return await templates.wordings(tx, wanted) if wanted else {}
 
 
-def _template(submission: Submission, bodies: dict[tuple[int, int], str]) -> str | None:
-    template_id = submission.content.template_id
-    if template_id is None:
-        return None
-    body = bodies.get((submission.account_id, template_id))
-    if body is None:
-        raise NoSuchTemplate
-    return body
-
-
-def _text(content: Content, recipient: Recipient, template: str | None) -> str:
-    if template is None:
-        return content.text or ""
-    return render(template, {**content.variables, **recipient.variables})
-
-
-def _charge(plans: Sequence[_Plan], credits: dict[int, int]) -> list[Move]:
-    """Take each submission's price from what its account has left, in order; all or nothing."""
-    moves = []
+def _decide(plans: Sequence[Plan], credits: dict[int, int], firsts: dict[Key, First]) -> None:
+    """In order: who repeats an earlier request, who is refused, who pays what."""
     for plan in plans:
-        account_id, cost = plan.submission.account_id, PRICE * len(plan.drafts)
-        left = credits.get(account_id, 0)
-        if plan.refusal is None and left < cost:
-            plan.refusal = InsufficientCredits(required=cost, available=left)
+        submission = plan.submission
+        if first := submission.key and firsts.get(submission.key):
+            _repeat(plan, first)
+            continue
+        left = credits.get(submission.account_id, 0)
+        plan.refusal = plan.refusal or submission.barred or _unpaid(plan, left)
         if plan.refusal is None:
-            left -= cost
-            moves += [Move(account_id, -PRICE, Kind.CHARGE, d.id) for d in plan.drafts]
-        credits[account_id] = plan.remaining = left
-    return moves
+            plan.remaining = credits[submission.account_id] = left - plan.cost
+            if submission.key and submission.repeatable:
+                firsts[submission.key] = First(submission.repeatable.fingerprint, plan)
 
 
-def _answer(plan: _Plan, places: dict[UUID, int], devices: dict[int, Counts]) -> Answer:
+def _repeat(plan: Plan, first: First) -> None:
+    """Give the plan the first one's answer, where it asks for the same."""
+    repeatable = plan.submission.repeatable
+    if repeatable is None or repeatable.fingerprint != first.fingerprint:
+        plan.refusal = IdempotencyMismatch()
+    else:
+        plan.refusal, plan.repeats = None, first.answer
+
+
+def _unpaid(plan: Plan, left: int) -> Refusal | None:
+    """All or nothing: a bulk is not sent to some of its numbers for want of credits."""
+    return InsufficientCredits(required=plan.cost, available=left) if left < plan.cost else None
+
+
+def _charges(plan: Plan) -> list[Move]:
+    return [Move(d.account_id, -PRICE, Kind.CHARGE, d.id) for d in plan.drafts]
+
+
+async def _write(tx: Tx, plans: Sequence[Plan], now: datetime) -> dict[UUID, int]:
+    """Store the messages with all that belongs to them; the places of those that are queued."""
+    drafts = [draft for plan in plans for draft in plan.drafts]
+    await store.insert(tx, drafts, now)
+    await facts.append(tx, [Event(d.account_id, d.id, 1, _fact(d), now) for d in drafts])
+    if timers := [timer for plan in plans for timer in _timers(plan, now)]:
+        await alarms.set(tx, timers)
+    entries = [entry for plan in plans for entry in _entries(plan)]
+    pushed = await lanes.push(tx, entries) if entries else Pushed([], {})
+    if batches := _batches(plans, pushed.clocks):
+        await store.insert_batches(tx, batches, now)
+    ids = (entry.about.message_id for entry in entries)
+    return dict(zip(ids, pushed.places, strict=True))
+
+
+def _fact(draft: Draft) -> Type:
+    return Type.QUEUED if draft.send_at is None else Type.SCHEDULED
+
+
+def _timers(plan: Plan, now: datetime) -> list[tuple[int, UUID, datetime]]:
+    """When its messages are first to be looked at; most are found without an alarm."""
+    at = alarms.first(now, plan.submission.options.send_at, plan.drafts[0].expires_at(now))
+    return [] if at is None else [(d.account_id, d.id, at) for d in plan.drafts]
+
+
+def _entries(plan: Plan) -> list[Entry]:
+    """What goes into the queue now; what is scheduled goes when it is due."""
+    submission = plan.submission
+    if submission.is_scheduled:
+        return []
+    lane, weight = lane_of(submission.pool_id), submission.weight
+    return [
+        Entry(lane, reference(d.account_id, d.kind, d.recipient, d.id), weight) for d in plan.drafts
+    ]
+
+
+def _batches(plans: Sequence[Plan], clocks: Clocks) -> list[BatchDraft]:
+    """The bulks, each with how far it moved its flow's clock.
+
+    Where several of an account share the transaction, nobody can tell whose part was what.
+    """
+    bulks = [plan for plan in plans if plan.batch_id is not None]
+    sharing = Counter(p.submission.account_id for p in bulks if not p.submission.is_scheduled)
+    return [
+        BatchDraft(
+            plan.submission.account_id,
+            plan.batch_id,
+            len(plan.drafts),
+            plan.submission.options.reference,
+            *_moved(plan.submission, sharing, clocks),
+        )
+        for plan in bulks
+        if plan.batch_id is not None
+    ]
+
+
+def _moved(
+    submission: Submission, sharing: Counter[int], clocks: Clocks
+) -> tuple[int, int] | tuple[None, None]:
+    account_id = submission.account_id
+    if submission.is_scheduled or sharing[account_id] > 1:
+        return None, None
+    return clocks[account_id, Flow.BULK]
+
+
+def _answer(plan: Plan, places: Mapping[UUID, int], world: World) -> Answer:
     if plan.refusal is not None:
         return plan.refusal
-    available, total = devices[plan.submission.pool_id]
-    place = places[plan.drafts[0].id]
-    return Acceptance(plan.outcomes, plan.remaining, place, available, total)
+    if plan.repeats is not None:
+        first = plan.repeats
+        answer = _answer(first, places, world) if isinstance(first, Plan) else first
+        return answer if isinstance(answer, Refusal) else replace(answer, is_replay=True)
+    available, total = world.pools[plan.submission.pool_id]
+    return Acceptance(
+        [_outcome(outcome) for outcome in plan.outcomes],
+        plan.remaining,
+        places.get(plan.drafts[0].id, NOT_QUEUED),
+        available,
+        total,
+        plan.batch_id,
+    )
+
+
+def _outcome(outcome: UUID | Refusal) -> UUID | Skipped:
+    if isinstance(outcome, Refusal):
+        return Skipped(outcome.code, outcome.message)
+    return outcome

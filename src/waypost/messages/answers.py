@@ -1,8 +1,11 @@
 """What the routes of messages answer."""
 
+from typing import Any, Literal
+
 from pydantic import BaseModel, Field
 
 from waypost.kit.answers import Pagination
+from waypost.messages.batches import Shown
 from waypost.messages.model import Status
 
 
@@ -20,11 +23,43 @@ class MessageAnswer(BaseModel):
     attempts: int
     device_id: int | None
     template_id: int | None
+    batch_id: str | None
+    reference: str | None
     created_at: str = Field(examples=["2025-06-03T10:30:00Z"])
     updated_at: str
+    send_at: str | None = Field(description="When it was asked to go; null: at once.")
+    expires_at: str = Field(description="Until when it may wait to be sent.")
     sent_at: str | None
     delivered_at: str | None
     read_at: str | None
+
+
+class StatusAnswer(MessageAnswer):
+    """A message, and when it will leave.
+
+    `queue_position` is its place in its pool's queue (1 = next) while it is `Queued`.
+    `estimated_send_at` is null where nothing can send it now: no device is available, or its batch
+    is paused.
+    """
+
+    queue_position: int | None
+    estimated_send_at: str | None
+
+
+class BatchAnswer(BaseModel):
+    """A bulk as a whole. `progress` is how much of it is complete, from 0 to 1.
+
+    It is `completed` when all of its messages are complete, unless it was cancelled.
+    """
+
+    batch_id: str = Field(examples=["bat_0192f0c1a2b37c4d8e5f60718293a4b5"])
+    state: Shown
+    is_complete: bool
+    progress: float
+    total: int
+    counts: dict[Status, int]
+    reference: str | None
+    created_at: str
 
 
 class HistoryAnswer(BaseModel):
@@ -62,4 +97,35 @@ class AllMessagesAnswer(BaseModel):
     """Messages of every account, newest first."""
 
     messages: list[AccountMessageAnswer]
+    next_cursor: str | None
+
+
+class ReceivedAnswer(BaseModel):
+    """What somebody wrote. `number` is null where the provider names them by `sender_id` alone.
+
+    `content` is the message as the provider told it, `reply_to` the message of yours that it
+    answers, where that is known. A file is there under `media_id` once it is `kept`.
+    """
+
+    id: str = Field(examples=["inb_0192f0c1a2b37c4d8e5f60718293a4b5"])
+    number: str | None
+    sender_id: str | None
+    contact: dict[str, Any] | None = Field(description="Who wrote, as the provider knows them.")
+    kind: str = Field(examples=["text"])
+    text: str | None
+    content: dict[str, Any]
+    media_id: str | None
+    media_status: Literal["fetching", "kept", "lost"] | None = Field(
+        description="Null where it has no file."
+    )
+    reply_to: str | None
+    device_id: int
+    at: str
+    received_at: str
+
+
+class InboxAnswer(BaseModel):
+    """What people wrote, newest first; `next_cursor` leads to the next page."""
+
+    messages: list[ReceivedAnswer]
     next_cursor: str | None

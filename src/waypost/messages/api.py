@@ -1,16 +1,18 @@
-"""Routes of history and facts (the send routes and message-status stand in the lean lane)."""
+"""Routes of history, facts and cancelling (sends and message-status stand in the lean lane)."""
 
 from typing import Annotated, Any
 
 from fastapi import Query as QueryOf
 from pydantic import Field
 
-from waypost.accounts.guard import Reader
+from waypost.accounts.guard import Member, Reader
 from waypost.kit.asks import Page, PerPage
 from waypost.kit.page import PageAsk, pagination, write_cursor
-from waypost.kit.routing import Db, contract_router
+from waypost.kit.routing import Db, Time, contract_router
 from waypost.messages import find, show
-from waypost.messages.answers import EventsAnswer, HistoryAnswer
+from waypost.messages.answers import EventsAnswer, HistoryAnswer, StatusAnswer
+from waypost.messages.cancel import cancel
+from waypost.messages.estimate import NEVER
 from waypost.messages.filters import FilterQuery
 
 router = contract_router("/api/messages", "Messages")
@@ -25,13 +27,15 @@ class HistoryQuery(FilterQuery):
 
 
 @router.get("/messages", response_model=HistoryAnswer)
-async def history(db: Db, me: Reader, query: Annotated[HistoryQuery, QueryOf()]) -> dict[str, Any]:
+async def history(
+    db: Db, time: Time, me: Reader, query: Annotated[HistoryQuery, QueryOf()]
+) -> dict[str, Any]:
     """Your messages, newest first; `cursor` goes on from a page's `next_cursor`."""
     ask = PageAsk.of(query.page, query.per_page, query.cursor)
     async with db.read() as tx:
         found = await find.history(tx, me.account_id, query.filter(), ask)
     return {
-        "messages": [show.message(message) for message in found.messages],
+        "messages": [show.message(message, time.now()) for message in found.messages],
         "pagination": pagination(ask, found.total),
         "next_cursor": write_cursor(found.next),
     }
@@ -43,3 +47,10 @@ async def events(db: Db, me: Reader, queue_id: str) -> dict[str, Any]:
     async with db.read() as tx:
         message, facts = await find.events(tx, me.account_id, queue_id)
     return {"queue_id": message.queue_id, "events": [show.event(fact) for fact in facts]}
+
+
+@router.post("/{queue_id}/cancel", response_model=StatusAnswer)
+async def cancel_message(db: Db, time: Time, me: Member, queue_id: str) -> dict[str, Any]:
+    """Take a message back before it leaves, with its credit."""
+    found = await db.transact(lambda tx: cancel(tx, me.account_id, queue_id, time))
+    return show.status(found, NEVER, time.now())

@@ -13,6 +13,7 @@ from waypost.messages.model import Message, parse_id
 from waypost.messages.store_read import Filter
 
 COUNTED_UP_TO = 10_000
+NO_MESSAGE = "There is no message by that queue_id."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,17 @@ async def message(tx: Tx, account_id: int, queue_id: str) -> Message:
     id = parse_id(queue_id)
     found = None if id is None else await store.one(tx, account_id, id)
     if found is None:
-        raise NotFound("There is no message by that queue_id.")
+        raise NotFound(NO_MESSAGE)
     return found
+
+
+async def of_anybody(tx: Tx, queue_id: str) -> tuple[int, Message]:
+    """A message and whose it is, for administrators."""
+    id = parse_id(queue_id)
+    account_id = None if id is None else await store.owner(tx, id)
+    if account_id is None:
+        raise NotFound(NO_MESSAGE)
+    return account_id, await message(tx, account_id, queue_id)
 
 
 async def events(tx: Tx, account_id: int, queue_id: str) -> tuple[Message, list[Event]]:
@@ -61,17 +71,18 @@ async def newest(
 
 
 async def _numbered(tx: Tx, account_id: int, ask: PageAsk) -> History:
-    """Page N is a range of running numbers, whatever N."""
-    total = await store.total(tx, account_id)
-    last = total - (ask.page - 1) * ask.per_page
-    if last <= 0:
-        return History((), total, None)
-    rows = await store.between(tx, account_id, last - ask.per_page, last)
-    return History(rows, total, _next(rows, more=last > ask.per_page))
+    """Page N is a range of running numbers, whatever N; those that were dropped are no page."""
+    newest, dropped = await store.numbers(tx, account_id)
+    last = newest - (ask.page - 1) * ask.per_page
+    if last <= dropped:
+        return History((), newest - dropped, None)
+    before = max(last - ask.per_page, dropped)
+    rows = await store.between(tx, account_id, before, last)
+    return History(rows, newest - dropped, _next(rows, more=before > dropped))
 
 
 async def _counted(tx: Tx, account_id: int, wanted: Filter, ask: PageAsk) -> History:
-    total = await store.count(tx, account_id, wanted, COUNTED_UP_TO)
+    total = await _total(tx, account_id, wanted)
     skip = (ask.page - 1) * ask.per_page
     if skip >= total:
         return History((), total, None)
@@ -82,14 +93,16 @@ async def _counted(tx: Tx, account_id: int, wanted: Filter, ask: PageAsk) -> His
 async def _after_cursor(
     tx: Tx, account_id: int, wanted: Filter, ask: PageAsk, cursor: int
 ) -> History:
-    counts = (
-        store.total(tx, account_id)
-        if wanted.is_open
-        else store.count(tx, account_id, wanted, COUNTED_UP_TO)
-    )
-    total = await counts
+    total = await _total(tx, account_id, wanted)
     rows = await store.filtered(tx, account_id, wanted, cursor, ask.per_page + 1)
     return _cut(rows, total, ask)
+
+
+async def _total(tx: Tx, account_id: int, wanted: Filter) -> int:
+    if not wanted.is_open:
+        return await store.count(tx, account_id, wanted, COUNTED_UP_TO)
+    newest, dropped = await store.numbers(tx, account_id)
+    return newest - dropped
 
 
 def _cut(rows: Sequence[Message], total: int, ask: PageAsk) -> History:

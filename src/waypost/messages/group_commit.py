@@ -4,7 +4,8 @@ import asyncio
 from collections import Counter as Counts
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from uuid import UUID
 
 from prometheus_client import Counter, Histogram
 
@@ -12,7 +13,10 @@ from waypost.kit.db import CommitUnknown, Database, DatabaseAway, Tx
 from waypost.kit.errors import Refusal, Unavailable
 from waypost.kit.log import get
 from waypost.kit.web import STOPPING
-from waypost.messages.accept import Accept, Acceptance, Answer, Submission, accepted_ids, look_up
+from waypost.messages.accept import Accept, look_up
+from waypost.messages.backlog import Backlog
+from waypost.messages.errors import BacklogFull
+from waypost.messages.submission import Acceptance, Answer, Submission
 from waypost.queue.bell import Bell
 from waypost.queue.model import lane_of
 
@@ -40,10 +44,17 @@ class GroupCommit:
     """Collects this process's concurrent sends; `committers` batches are under way at once."""
 
     def __init__(
-        self, db: Database, accept: Accept, bell: Bell, most: int, committers: int
+        self,
+        db: Database,
+        accept: Accept,
+        backlog: Backlog,
+        bell: Bell,
+        most: int,
+        committers: int,
     ) -> None:
         self._db = db
         self._accept = accept
+        self._backlog = backlog
         self._bell = bell
         self._most = most
         self._committers = committers
@@ -53,6 +64,23 @@ class GroupCommit:
 
     async def submit(self, submission: Submission) -> Acceptance:
         """Wait for the commit that holds the submission; raises its refusal."""
+        room = await self._backlog.enter(submission)
+        if isinstance(room, BacklogFull):
+            if submission.repeatable is None:
+                raise room
+            return await self._next_commit(replace(submission, barred=room))
+        queued = 0
+        try:
+            accepted = await self._next_commit(submission)
+            queued = accepted.queued
+            return accepted
+        except CommitUnknown:
+            queued = room.messages
+            raise
+        finally:
+            room.leave(queued)
+
+    async def _next_commit(self, submission: Submission) -> Acceptance:
         if self._closed:
             raise Unavailable(STOPPING, retry_after=1)
         waiting = _Waiting(submission, asyncio.get_running_loop().create_future())
@@ -138,8 +166,7 @@ class GroupCommit:
             try:
                 async with self._db.tx() as tx:
                     there = await look_up(tx, answers, accounts)
-                # It was one transaction: all of it is there, or nothing.
-                return answers if there else [_undone(answer) for answer in answers]
+                return [_truth(answer, there) for answer in answers]
             except (DatabaseAway, CommitUnknown):
                 await asyncio.sleep(LOOK_EVERY)
         log.error("group_commit.unconfirmed", sends=len(submissions))
@@ -153,8 +180,9 @@ class GroupCommit:
                 refused[answer.code] += 1
                 _set(waiting, answer)
                 continue
-            accepted[waiting.submission.kind] += len(accepted_ids(answer))
-            self._bell.ring(lane_of(waiting.submission.pool_id))
+            if not answer.is_replay:
+                accepted[waiting.submission.kind] += len(answer.ids)
+                self._bell.ring(lane_of(waiting.submission.pool_id))
             if not waiting.answer.done():
                 waiting.answer.set_result(answer)
         for kind, messages in accepted.items():
@@ -163,8 +191,11 @@ class GroupCommit:
             REFUSED.labels(code).inc(sends)
 
 
-def _undone(answer: Answer) -> Answer:
-    return answer if isinstance(answer, Refusal) else DatabaseAway()
+def _truth(answer: Answer, there: set[UUID]) -> Answer:
+    """An answer stands where its messages do: those of a replay may have been there before."""
+    if isinstance(answer, Refusal) or answer.ids[0] in there:
+        return answer
+    return DatabaseAway()
 
 
 def _set(waiting: _Waiting, error: Exception) -> None:

@@ -11,22 +11,24 @@ import msgspec
 
 from waypost.accounts.guard import Guard
 from waypost.accounts.model import Principal
+from waypost.kit.clock import Clock
 from waypost.kit.db import Database
-from waypost.kit.errors import Invalid, MethodNotAllowed, Problem, Refusal
+from waypost.kit.errors import Invalid, MethodNotAllowed, Problem
 from waypost.kit.web import App, Exchange, Receive, Scope, Send, exchange_of, respond
-from waypost.messages import find, show
-from waypost.messages.accept import Acceptance, Submission
+from waypost.messages import estimate, find, idempotency, show
 from waypost.messages.group_commit import GroupCommit
-from waypost.messages.model import Class, QueueType, show_id
+from waypost.messages.model import Class, QueueType, show_batch_id, show_id
 from waypost.messages.schemas import (
     NOT_A_NUMBER,
     Bulk,
     BulkAnswer,
     BulkResult,
     SendAnswer,
+    Single,
     read_bulk,
     read_send,
 )
+from waypost.messages.submission import Acceptance, Repeatable, Skipped, Submission
 
 SEND = "/api/messages/send-message"
 BULK = "/api/messages/send-bulk-message"
@@ -46,15 +48,15 @@ class Lane:
         db: Database,
         guard: Guard,
         commit: GroupCommit,
+        clock: Clock,
         queue_type: QueueType,
-        has_worker: Callable[[], bool],
     ) -> None:
         self._app = app
         self._db = db
         self._guard = guard
         self._commit = commit
+        self._clock = clock
         self._queue_type = queue_type
-        self._has_worker = has_worker
         self._posts: dict[str, Handler] = {SEND: self._send, BULK: self._bulk}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,83 +83,108 @@ class Lane:
 
     async def _send(self, scope: Scope, receive: Receive, exchange: Exchange) -> bytes:
         who = await self._guard.admit(exchange, _authorization(scope), "send")
-        content, recipient = read_send(await _whole(receive))
-        accepted = await self._commit.submit(
-            Submission(who.account_id, who.pool_id, Class.SINGLE, content, (recipient,))
-        )
-        answer = SendAnswer(
-            message="Message queued successfully",
-            queue_id=_queue_id(accepted.outcomes[0]),
-            remaining_credits=accepted.remaining_credits,
-            queue_position=accepted.queue_position,
-            available_devices=self._available(accepted),
-            total_devices=accepted.total_devices,
-            queue_type=self._queue_type,
-        )
-        return _encode(answer)
+        body = await _whole(receive)
+        repeatable = _repeatable(scope, SEND, body)
+        single = read_send(body, self._clock.now())
+        accepted = await self._submit(exchange, who, Class.SINGLE, single, repeatable)
+        return _encode(_send_answer(accepted, self._queue_type))
 
     async def _bulk(self, scope: Scope, receive: Receive, exchange: Exchange) -> bytes:
         who = await self._guard.admit(exchange, _authorization(scope), "bulk")
-        bulk = read_bulk(await _whole(receive))
+        body = await _whole(receive)
+        repeatable = _repeatable(scope, BULK, body)
+        bulk = read_bulk(body, self._clock.now())
         if not bulk.recipients:
             raise Invalid.field("numbers", "holds no possible phone number")
-        accepted = await self._submit_bulk(who, bulk)
-        return _encode(_bulk_answer(bulk, accepted, self._available(accepted), self._queue_type))
+        accepted = await self._submit(exchange, who, Class.BULK, bulk, repeatable)
+        return _encode(_bulk_answer(bulk, accepted, self._queue_type))
 
-    def _available(self, accepted: Acceptance) -> int:
-        """Devices that can send now: without a worker to drive them, none."""
-        return accepted.available_devices if self._has_worker() else 0
-
-    async def _submit_bulk(self, who: Principal, bulk: Bulk) -> Acceptance:
-        return await self._commit.submit(
-            Submission(who.account_id, who.pool_id, Class.BULK, bulk.content, bulk.recipients)
+    async def _submit(
+        self,
+        exchange: Exchange,
+        who: Principal,
+        kind: Class,
+        asked: Single | Bulk,
+        repeatable: Repeatable | None,
+    ) -> Acceptance:
+        accepted = await self._commit.submit(
+            Submission(
+                who.account_id,
+                who.pool_id,
+                kind,
+                asked.content,
+                asked.recipients,
+                asked.options,
+                who.weight,
+                repeatable,
+            )
         )
+        if accepted.is_replay:
+            exchange.headers[idempotency.REPLAY] = "true"
+        return accepted
 
     async def _status(self, scope: Scope, _receive: Receive, exchange: Exchange) -> bytes:
         who = await self._guard.admit(exchange, _authorization(scope), "status")
-        queue_id = scope["path"][len(STATUS) :]
+        queue_id, now = scope["path"][len(STATUS) :], self._clock.now()
         async with self._db.read() as tx:
             found = await find.message(tx, who.account_id, queue_id)
-        return _encode(show.message(found))
+            leaves = await estimate.of(tx, who.account_id, found, now)
+        return _encode(show.status(found, leaves, now))
 
 
-def _bulk_answer(
-    bulk: Bulk, accepted: Acceptance, available: int, queue_type: QueueType
-) -> BulkAnswer:
-    came = dict(zip((r.number for r in bulk.recipients), accepted.outcomes, strict=True))
-    queue_ids = [show_id(o) for o in accepted.outcomes if not isinstance(o, Refusal)]
-    results = [
-        _not_a_number(given) if recipient is None else _result(recipient.number, came)
-        for given, recipient in bulk.given
-    ]
-    return BulkAnswer(
-        message=f"Bulk message queued successfully for {len(queue_ids)} numbers",
-        messages_created=len(queue_ids),
+def _send_answer(accepted: Acceptance, queue_type: QueueType) -> SendAnswer:
+    (id,) = accepted.ids
+    return SendAnswer(
+        message=f"Message {_done(accepted)} successfully",
+        queue_id=show_id(id),
         remaining_credits=accepted.remaining_credits,
-        queue_ids=queue_ids,
-        results=results,
         queue_position=accepted.queue_position,
-        available_devices=available,
+        available_devices=accepted.available_devices,
         total_devices=accepted.total_devices,
         queue_type=queue_type,
     )
 
 
-def _result(number: str, came: dict[str, UUID | Refusal]) -> BulkResult:
+def _bulk_answer(bulk: Bulk, accepted: Acceptance, queue_type: QueueType) -> BulkAnswer:
+    came = dict(zip((r.number for r in bulk.recipients), accepted.outcomes, strict=True))
+    assert accepted.batch_id is not None  # every bulk has one
+    queue_ids = [show_id(id) for id in accepted.ids]
+    results = [
+        _not_a_number(given) if recipient is None else _result(recipient.number, came)
+        for given, recipient in bulk.given
+    ]
+    return BulkAnswer(
+        message=f"Bulk message {_done(accepted)} successfully for {len(queue_ids)} numbers",
+        messages_created=len(queue_ids),
+        remaining_credits=accepted.remaining_credits,
+        batch_id=show_batch_id(accepted.batch_id),
+        queue_ids=queue_ids,
+        results=results,
+        queue_position=accepted.queue_position,
+        available_devices=accepted.available_devices,
+        total_devices=accepted.total_devices,
+        queue_type=queue_type,
+    )
+
+
+def _done(accepted: Acceptance) -> str:
+    return "scheduled" if accepted.is_scheduled else "queued"
+
+
+def _result(number: str, came: dict[str, UUID | Skipped]) -> BulkResult:
     outcome = came[number]
-    if isinstance(outcome, Refusal):
+    if isinstance(outcome, Skipped):
         return BulkResult(number, error=outcome.code, message=outcome.message)
-    return BulkResult(number, queue_id=_queue_id(outcome))
+    return BulkResult(number, queue_id=show_id(outcome))
 
 
 def _not_a_number(given: str) -> BulkResult:
     return BulkResult(given, error=Invalid.code, message=f"number: {NOT_A_NUMBER}")
 
 
-def _queue_id(outcome: UUID | Refusal) -> str:
-    if isinstance(outcome, Refusal):
-        raise outcome
-    return show_id(outcome)
+def _repeatable(scope: Scope, route: str, body: bytes) -> Repeatable | None:
+    keys = [value for name, value in scope["headers"] if name == b"idempotency-key"]
+    return idempotency.repeatable(keys, route, body)
 
 
 def _authorization(scope: Scope) -> bytes | None:

@@ -49,6 +49,9 @@ STEPS: dict[tuple[Status, Status], bool] = {
     (_S.SCHEDULED, _S.CANCELLED): True,
     (_S.SCHEDULED, _S.EXPIRED): True,
     (_S.QUEUED, _S.SENDING): False,
+    (_S.QUEUED, _S.SENT): False,
+    (_S.QUEUED, _S.DELIVERED): False,
+    (_S.QUEUED, _S.READ): False,
     (_S.QUEUED, _S.FAILED): True,
     (_S.QUEUED, _S.CANCELLED): True,
     (_S.QUEUED, _S.EXPIRED): True,
@@ -70,7 +73,8 @@ STEPS: dict[tuple[Status, Status], bool] = {
     (_S.DELIVERED, _S.READ): False,
 }
 
-COMPLETE = frozenset({_S.SENT, _S.DELIVERED, _S.READ, _S.FAILED, _S.CANCELLED, _S.EXPIRED})
+ENDS = frozenset({_S.FAILED, _S.CANCELLED, _S.EXPIRED})
+COMPLETE = ENDS | {_S.SENT, _S.DELIVERED, _S.READ}
 ERRORS = frozenset({_S.FAILED, _S.EXPIRED})
 
 
@@ -84,22 +88,36 @@ def refunds(before: Status, after: Status) -> bool:
     return STEPS[before, after]
 
 
+def is_complete(status: Status, *, is_over: bool) -> bool:
+    """Whether nothing more is to be awaited; `is_over`: the message's time to be sent has passed.
+
+    News may still come for what is complete, and moves it on as the table says.
+    """
+    return status in COMPLETE or (status is Status.UNCERTAIN and is_over)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as its owner sees it."""
+    """A message as its owner sees it; `is_held`: its batch is paused."""
 
     id: UUID
     number: int
     recipient: str
     body: str
+    kind: Class
+    pool_id: int
     status: Status
+    is_held: bool
     attempts: int
     device_id: int | None
     template_id: int | None
+    batch_id: UUID | None
+    reference: str | None
     error_code: str | None
     error_message: str | None
     created_at: datetime
     updated_at: datetime
+    send_at: datetime | None
     expires_at: datetime
     sent_at: datetime | None
     delivered_at: datetime | None
@@ -109,9 +127,8 @@ class Message:
     def queue_id(self) -> str:
         return show_id(self.id)
 
-    @property
-    def is_complete(self) -> bool:
-        return self.status in COMPLETE
+    def is_complete_at(self, now: datetime) -> bool:
+        return is_complete(self.status, is_over=self.expires_at <= now)
 
     @property
     def is_error(self) -> bool:
@@ -126,3 +143,13 @@ def show_id(id: UUID) -> str:
 def parse_id(text: str) -> UUID | None:
     """The id behind a shown one, or None where it cannot be one."""
     return ids.parse("msg", text)
+
+
+def show_batch_id(id: UUID) -> str:
+    """The id of a bulk's messages as the contract shows it: `bat_` and 32 hexadecimal digits."""
+    return ids.show("bat", id)
+
+
+def parse_batch_id(text: str) -> UUID | None:
+    """The id behind a shown one, or None where it cannot be one."""
+    return ids.parse("bat", text)

@@ -2,12 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 
 from waypost.drivers.port import Outcome, Outgoing, Ref
+from waypost.messages.content import carried
+from waypost.messages.model import Status
 from waypost.messages.store_progress import Key, Text
 from waypost.queue.model import Job
 
+# The codes of our own among a message's `error_code`.
 EXPIRED = "EXPIRED"
+UNCERTAIN = "UNCERTAIN"
+NOT_SENT = "NOT_SENT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,12 @@ class Claimed:
     def key(self) -> Key:
         return self.text.account_id, self.text.id
 
+    def waits_for_news(self, now: datetime) -> bool:
+        """Whether it may have left us, and must not go again; `uncertain.look` has its job."""
+        text = self.text
+        may_go_again = text.may_repeat and now < text.expires_at
+        return text.status is Status.SENDING and not may_go_again
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -33,24 +45,43 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """A message that we, and nobody else, send now."""
+    """A message that we, and nobody else, send now.
+
+    `is_repeat`: it may have left before, and what became of that nobody knows.
+    """
 
     claimed: Claimed
     device_id: int
     mark: int
     attempt: int
     provider_id: str
+    at: datetime
+    may_repeat: bool
+    is_repeat: bool
 
     @property
-    def outgoing(self) -> Outgoing:
+    def ref(self) -> Ref:
+        return Ref(*self.claimed.key, self.mark)
+
+    def outgoing(self, deadline: float = inf) -> Outgoing:
+        """What the driver is given; from the deadline on it must not go."""
         text = self.claimed.text
-        ref = Ref(text.account_id, text.id)
-        return Outgoing(ref, text.recipient, text.body, self.provider_id, self.attempt)
+        beside = carried(text.content)
+        return Outgoing(
+            self.ref,
+            text.recipient,
+            text.body,
+            self.provider_id,
+            self.attempt,
+            deadline,
+            beside.media,
+            beside.approved,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the transport said to a marked message, and when."""
+    """What became of a marked message on the wire, and when."""
 
     marked: Marked
     outcome: Outcome

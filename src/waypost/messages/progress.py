@@ -14,10 +14,16 @@ from waypost.events import log as facts
 from waypost.events.model import Event, Type
 from waypost.kit.db import Tx
 from waypost.messages import store_progress as store
-from waypost.messages.model import Status, refunds
+from waypost.messages.model import ENDS, Status, may_step, refunds
+from waypost.messages.outcomes import EXPIRED
 from waypost.messages.store_progress import Key, State
 
 Wallets = dict[int, Wallet]
+
+EXPIRY: Mapping[str, Any] = {
+    "error_code": EXPIRED,
+    "error_message": "It could not be sent before it expired.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +47,27 @@ def step(
     number = before.facts + 1
     after = replace(before, status=to, facts=number, **changes)
     event = Event(before.account_id, before.id, number, fact, at, detail)
-    # Marking again what is Sending already is no step between statuses.
+    # Marking again what is Sending already is no step between statuses, nor is news of what ended.
     return Step(after, event, before.status is not to and refunds(before.status, to))
+
+
+def left(before: State, at: datetime, **changes: Any) -> Step | None:
+    """The step that proof of its leaving leads to, wherever it stands; None where that is known."""
+    if before.sent_at is not None:
+        return None
+    changes["sent_at"] = at
+    if before.status in ENDS:
+        # It ended for us, with a refund: that stands, and the news is kept.
+        return step(before, before.status, Type.SENT, at, None, **changes)
+    if may_step(before.status, Status.SENT):
+        return step(before, Status.SENT, Type.SENT, at, None, **changes)
+    # A receipt was here first: it tells where the message stands, this tells when it left.
+    return Step(replace(before, **changes))
+
+
+def expired(before: State, at: datetime) -> Step:
+    """Its time to be sent is over."""
+    return step(before, Status.EXPIRED, Type.EXPIRED, at, None, **EXPIRY)
 
 
 async def write(tx: Tx, wallets: Wallets, steps: Sequence[Step], at: datetime) -> None:

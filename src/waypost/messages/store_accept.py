@@ -1,8 +1,8 @@
-"""SQL of accepting: messages and their running numbers; room for the months to come."""
+"""SQL of accepting: messages, their running numbers, batches; room for the months to come."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from waypost.kit.db import Tx
@@ -17,13 +17,24 @@ with counted as (
     returning account_id, total
 )
 insert into messages (account_id, id, number, class, recipient, body, template_id, pool_id,
-                      status, facts, created_at, updated_at, expires_at)
-select m.account_id, m.id, counted.total - m.behind, m.class, m.recipient, m.body,
-       m.template_id, m.pool_id, $3, 1, $4, $4, $5
-  from unnest($6::bigint[], $7::uuid[], $8::bigint[], $9::text[], $10::text[], $11::text[],
-              $12::bigint[], $13::bigint[])
-    as m(account_id, id, behind, class, recipient, body, template_id, pool_id)
+                      batch_id, reference, wanted_device_id, send_at, status, expires_at,
+                      content, facts, created_at, updated_at)
+select m.account_id, m.id, counted.total - m.behind, m.class, m.recipient, m.body, m.template_id,
+       m.pool_id, m.batch_id, m.reference, m.wanted_device_id, m.send_at, m.status, m.expires_at,
+       m.content, 1, $3, $3
+  from unnest($4::bigint[], $5::uuid[], $6::bigint[], $7::text[], $8::text[], $9::text[],
+              $10::bigint[], $11::bigint[], $12::uuid[], $13::text[], $14::bigint[],
+              $15::timestamptz[], $16::text[], $17::timestamptz[], $18::jsonb[])
+    as m(account_id, id, behind, class, recipient, body, template_id, pool_id, batch_id, reference,
+         wanted_device_id, send_at, status, expires_at, content)
   join counted using (account_id)
+"""
+
+INSERT_BATCHES = """
+insert into batches (account_id, id, state, total, reference, clock_before, clock_after, created_at)
+select b.account_id, b.id, 'running', b.total, b.reference, b.clock_before, b.clock_after, $1
+  from unnest($2::bigint[], $3::uuid[], $4::integer[], $5::text[], $6::bigint[], $7::bigint[])
+    as b(account_id, id, total, reference, clock_before, clock_after)
 """
 
 EXISTING = """
@@ -34,7 +45,10 @@ select id from messages
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message about to be accepted."""
+    """A message about to be accepted. `lifetime` counts from `send_at`, where there is one.
+
+    `content` is what it carries beside its text, as the row keeps it.
+    """
 
     account_id: int
     id: UUID
@@ -43,9 +57,34 @@ class Draft:
     body: str
     template_id: int | None
     pool_id: int
+    batch_id: UUID | None
+    reference: str | None
+    wanted_device_id: int | None
+    send_at: datetime | None
+    lifetime: timedelta
+    content: str | None = None
+
+    @property
+    def status(self) -> Status:
+        return Status.QUEUED if self.send_at is None else Status.SCHEDULED
+
+    def expires_at(self, accepted_at: datetime) -> datetime:
+        return (self.send_at or accepted_at) + self.lifetime
 
 
-async def insert(tx: Tx, drafts: Sequence[Draft], at: datetime, expires_at: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class BatchDraft:
+    """A bulk about to be accepted; its flow's clock before and after it, where that is known."""
+
+    account_id: int
+    id: UUID
+    total: int
+    reference: str | None
+    clock_before: int | None
+    clock_after: int | None
+
+
+async def insert(tx: Tx, drafts: Sequence[Draft], at: datetime) -> None:
     """Add accepted messages; each gets the next running number of its account."""
     totals: dict[int, int] = {}
     for draft in drafts:
@@ -55,9 +94,7 @@ async def insert(tx: Tx, drafts: Sequence[Draft], at: datetime, expires_at: date
         INSERT,
         accounts,
         [totals[account] for account in accounts],
-        Status.QUEUED,
         at,
-        expires_at,
         [d.account_id for d in drafts],
         [d.id for d in drafts],
         _behind(drafts, totals),
@@ -66,6 +103,27 @@ async def insert(tx: Tx, drafts: Sequence[Draft], at: datetime, expires_at: date
         [d.body for d in drafts],
         [d.template_id for d in drafts],
         [d.pool_id for d in drafts],
+        [d.batch_id for d in drafts],
+        [d.reference for d in drafts],
+        [d.wanted_device_id for d in drafts],
+        [d.send_at for d in drafts],
+        [d.status for d in drafts],
+        [d.expires_at(at) for d in drafts],
+        [d.content for d in drafts],
+    )
+
+
+async def insert_batches(tx: Tx, batches: Sequence[BatchDraft], at: datetime) -> None:
+    """Add accepted bulks."""
+    await tx.execute(
+        INSERT_BATCHES,
+        at,
+        [b.account_id for b in batches],
+        [b.id for b in batches],
+        [b.total for b in batches],
+        [b.reference for b in batches],
+        [b.clock_before for b in batches],
+        [b.clock_after for b in batches],
     )
 
 

@@ -8,7 +8,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from waypost.kit.db import Tx
-from waypost.messages.model import Status
+from waypost.messages.model import Class, Status
+from waypost.messages.reference import reference
+from waypost.queue.model import Reference
 
 Key = tuple[int, UUID]
 """A message's account and id."""
@@ -18,9 +20,11 @@ Key = tuple[int, UUID]
 PLAN_ANEW = "set local plan_cache_mode = force_custom_plan"
 
 TEXTS = """
-select m.account_id, m.id, m.recipient, m.body, m.created_at, m.expires_at, m.status
+select m.account_id, m.id, m.recipient, m.body, m.created_at, m.expires_at, m.status,
+       m.device_id, m.wanted_device_id, m.marked_at, m.may_repeat, m.content
   from unnest($1::bigint[], $2::uuid[]) as wanted (account_id, id)
   join messages m on m.account_id = wanted.account_id and m.id = wanted.id
+ where m.status in ('Queued', 'Sending') and (m.status = 'Sending' or not m.is_held)
 """
 
 # The sub-select takes the locks one by one in the order of the keys.
@@ -28,8 +32,8 @@ LOCK = """
 select m.*
   from unnest($1::bigint[], $2::uuid[]) as wanted (account_id, id)
  cross join lateral (
-    select account_id, id, status, attempts, mark, facts, device_id, provider_id,
-           error_code, error_message, sent_at, delivered_at, read_at
+    select account_id, id, status, attempts, mark, marked_at, may_repeat, is_held, facts,
+           device_id, provider_id, error_code, error_message, sent_at, delivered_at, read_at
       from messages where account_id = wanted.account_id and id = wanted.id
        for no key update
  ) as m
@@ -37,17 +41,24 @@ select m.*
 
 WRITE = """
 update messages m
-   set status = t.status, attempts = t.attempts, mark = t.mark, facts = t.facts,
+   set status = t.status, attempts = t.attempts, mark = t.mark, marked_at = t.marked_at,
+       may_repeat = t.may_repeat, facts = t.facts,
        device_id = t.device_id, provider_id = t.provider_id,
        error_code = t.error_code, error_message = t.error_message,
        sent_at = t.sent_at, delivered_at = t.delivered_at, read_at = t.read_at,
-       updated_at = $14
+       updated_at = $16
   from unnest($1::bigint[], $2::uuid[], $3::text[], $4::integer[], $5::integer[],
-              $6::integer[], $7::bigint[], $8::text[], $9::text[], $10::text[],
-              $11::timestamptz[], $12::timestamptz[], $13::timestamptz[])
-    as t(account_id, id, status, attempts, mark, facts, device_id, provider_id, error_code,
-         error_message, sent_at, delivered_at, read_at)
+              $6::timestamptz[], $7::boolean[], $8::integer[], $9::bigint[], $10::text[],
+              $11::text[], $12::text[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[])
+    as t(account_id, id, status, attempts, mark, marked_at, may_repeat, facts, device_id,
+         provider_id, error_code, error_message, sent_at, delivered_at, read_at)
  where m.account_id = t.account_id and m.id = t.id
+"""
+
+ABOUT = """
+select m.account_id, m.id, m.class, m.recipient
+  from unnest($1::bigint[], $2::uuid[]) as wanted (account_id, id)
+  join messages m on m.account_id = wanted.account_id and m.id = wanted.id
 """
 
 UNCONFIRMED = """
@@ -59,7 +70,11 @@ select account_id, id, recipient, sent_at from messages
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What never changes about a message on its way, and its status when it was read."""
+    """What never changes about a message on its way, and how it stood when it was read.
+
+    `wanted_device_id` is the device that its sender asked for; `device_id`, `marked_at` and
+    `may_repeat` tell of its last mark. `content` is what it carries beside its text, as kept.
+    """
 
     account_id: int
     id: UUID
@@ -68,10 +83,19 @@ class Text:
     created_at: datetime
     expires_at: datetime
     status: Status
+    device_id: int | None
+    wanted_device_id: int | None
+    marked_at: datetime | None
+    may_repeat: bool
+    content: str | None
 
 
 class State(Struct, frozen=True):
-    """What changes about a message on its way. `mark` counts the times it went to the wire.
+    """What changes about a message on its way.
+
+    `mark` counts the times it went to the wire, `marked_at` is the last one, and `may_repeat` says
+    whether the transport that it was marked for drops a second one of the same id. `is_held`: its
+    batch is paused.
 
     A Struct, as every message is copied four times on its way: its copies cost a twentieth.
     """
@@ -81,6 +105,9 @@ class State(Struct, frozen=True):
     status: Status
     attempts: int
     mark: int
+    marked_at: datetime | None
+    may_repeat: bool
+    is_held: bool
     facts: int
     device_id: int | None
     provider_id: str | None
@@ -107,7 +134,7 @@ async def plan_anew(tx: Tx) -> None:
 
 
 async def texts(tx: Tx, keys: Sequence[Key]) -> list[Text]:
-    """The messages of these keys, without locks."""
+    """The messages of these keys that are on their way and not held, without locks."""
     rows = await tx.fetch(TEXTS, *_columns(keys))
     return [Text(**{**row, "status": Status(row["status"])}) for row in rows]
 
@@ -128,6 +155,8 @@ async def write(tx: Tx, states: Sequence[State], at: datetime) -> None:
         [s.status for s in states],
         [s.attempts for s in states],
         [s.mark for s in states],
+        [s.marked_at for s in states],
+        [s.may_repeat for s in states],
         [s.facts for s in states],
         [s.device_id for s in states],
         [s.provider_id for s in states],
@@ -138,6 +167,15 @@ async def write(tx: Tx, states: Sequence[State], at: datetime) -> None:
         [s.read_at for s in states],
         at,
     )
+
+
+async def about(tx: Tx, keys: Sequence[Key]) -> list[Reference]:
+    """How the queue knows these messages."""
+    rows = await tx.fetch(ABOUT, *_columns(keys))
+    return [
+        reference(row["account_id"], Class(row["class"]), row["recipient"], row["id"])
+        for row in rows
+    ]
 
 
 async def unconfirmed(tx: Tx, since: UUID, device_id: int, most: int) -> list[SentBefore]:

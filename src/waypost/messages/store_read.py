@@ -1,7 +1,7 @@
 """SQL of reading messages back. Every statement names the account."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,19 +9,22 @@ from uuid import UUID
 import asyncpg
 
 from waypost.kit.db import Tx
-from waypost.kit.ids import first_id_at
-from waypost.messages.model import ID_SLACK, Message, Status
+from waypost.kit.ids import first_id_at, ids_near
+from waypost.messages.model import ID_SLACK, Class, Message, Status
 
 COLUMNS = """
-id, number, recipient, body, status, attempts, device_id, template_id, error_code, error_message,
-created_at, updated_at, expires_at, sent_at, delivered_at, read_at
+id, number, recipient, body, class as kind, pool_id, status, is_held, attempts, device_id,
+template_id, batch_id, reference, error_code, error_message, created_at, updated_at, send_at,
+expires_at, sent_at, delivered_at, read_at
 """
 
-FIELDS = [name.strip() for name in COLUMNS.split(",")]
+FIELDS = [field.name for field in fields(Message)]
 
 ONE = f"select {COLUMNS} from messages where account_id = $1 and id = $2"
 
-TOTAL = "select total from message_counts where account_id = $1"
+OWNER = "select account_id from messages where id = $1"
+
+NUMBERS = "select total, dropped from message_counts where account_id = $1"
 
 RANGE = f"""
 select {COLUMNS} from messages
@@ -59,6 +62,8 @@ class Filter:
 
     status: Status | None = None
     number: str | None = None
+    batch_id: UUID | None = None
+    reference: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -73,9 +78,16 @@ async def one(tx: Tx, account_id: int, id: UUID) -> Message | None:
     return None if row is None else _message(row)
 
 
-async def total(tx: Tx, account_id: int) -> int:
-    """The running number of the account's newest message."""
-    return await tx.fetchval(TOTAL, account_id) or 0
+async def owner(tx: Tx, id: UUID) -> int | None:
+    """Whose message it is, for administrators."""
+    account_id: int | None = await tx.fetchval(OWNER, id)
+    return account_id
+
+
+async def numbers(tx: Tx, account_id: int) -> tuple[int, int]:
+    """The running numbers of the account's newest message, and of the last one that was dropped."""
+    row = await tx.fetchrow(NUMBERS, account_id)
+    return (0, 0) if row is None else (row["total"], row["dropped"])
 
 
 async def between(tx: Tx, account_id: int, after: int, last: int) -> list[Message]:
@@ -129,6 +141,13 @@ def _conditions(wanted: Filter, before: int | None) -> Iterator[tuple[str, Any]]
         yield "status = {}", wanted.status
     if wanted.number is not None:
         yield "recipient = {}", wanted.number
+    if wanted.batch_id is not None:
+        yield "batch_id = {}", wanted.batch_id
+        first, last = ids_near(wanted.batch_id, ID_SLACK)
+        yield "id >= {}", first
+        yield "id <= {}", last
+    if wanted.reference is not None:
+        yield "reference = {}", wanted.reference
     if wanted.since is not None:
         yield "created_at >= {}", wanted.since
         yield "id >= {}", first_id_at(wanted.since, -ID_SLACK)
@@ -141,4 +160,4 @@ def _conditions(wanted: Filter, before: int | None) -> Iterator[tuple[str, Any]]
 
 def _message(row: asyncpg.Record) -> Message:
     values = {name: row[name] for name in FIELDS}
-    return Message(**{**values, "status": Status(row["status"])})
+    return Message(**{**values, "kind": Class(row["kind"]), "status": Status(row["status"])})

@@ -1,27 +1,33 @@
 """The bodies of the two send routes: what the contract allows is read, the rest is refused."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from waypost.kit.errors import Invalid, Problem
+from waypost.messages.options import PLAIN, Options
 from waypost.messages.schemas import (
     NOT_A_NUMBER,
     Bulk,
     Content,
     Recipient,
+    Single,
     read_bulk,
     read_send,
     text_problem,
 )
 
+NOW = datetime(2025, 6, 3, 10, 30, tzinfo=UTC)
+YEAR = timedelta(days=366)
+
 NUMBER, SECOND, THIRD = "27821234567", "27829876543", "27823456789"
 SPELLED = "+27 82 123-4567"
 HALF = "holds half of a surrogate pair"
 
-NEITHER = Problem("message", "is required where template_id is not given")
+NEITHER = Problem("message", "is required where neither template_id nor media is given")
 BOTH = Problem("template_id", "cannot be given together with message")
 EMPTY = Problem("message", "must not be empty")
 NUL = Problem("message", "must not contain the character NUL")
@@ -56,12 +62,12 @@ TEXTS = [
 ]
 
 
-def send(number: object = NUMBER, **fields: object) -> tuple[Content, Recipient]:
-    return read_send(json.dumps({"number": number, **fields}).encode())
+def send(number: object = NUMBER, **fields: object) -> Single:
+    return read_send(json.dumps({"number": number, **fields}).encode(), NOW)
 
 
 def bulk(**fields: object) -> Bulk:
-    return read_bulk(json.dumps(fields).encode())
+    return read_bulk(json.dumps(fields).encode(), NOW)
 
 
 def refused_send(number: object = NUMBER, **fields: object) -> list[Problem]:
@@ -77,19 +83,19 @@ def refused_bulk(**fields: object) -> list[Problem]:
 
 
 def test_a_plain_message_is_read() -> None:
-    assert send(message="Hello") == (Content("Hello", None, {}), Recipient(NUMBER, {}))
+    assert send(message="Hello") == Single(Content("Hello", None, {}), Recipient(NUMBER, {}), PLAIN)
 
 
 def test_a_template_is_read_with_variables_of_every_simple_kind() -> None:
     given = {"name": "John", "n": 3, "price": 2.5, "paid": True, "note": None}
-    content, recipient = send(template_id=123, variables=given)
+    read = send(template_id=123, variables=given)
 
-    assert content == Content(None, 123, given)
-    assert recipient == Recipient(NUMBER, {})
+    assert read.content == Content(None, 123, given)
+    assert read.recipient == Recipient(NUMBER, {})
 
 
 def test_a_number_is_taken_in_any_spelling_and_kept_as_digits() -> None:
-    assert send(SPELLED, message="Hi")[1].number == NUMBER
+    assert send(SPELLED, message="Hi").recipient.number == NUMBER
 
 
 @pytest.mark.parametrize("number", ["", "x", "0821234567", f"{NUMBER}\n", "27821234567\0"])
@@ -104,7 +110,7 @@ def test_a_number_is_a_text(number: object) -> None:
 
 def test_a_send_needs_a_number() -> None:
     with pytest.raises(Invalid) as refused:
-        read_send(b'{"message": "Hi"}')
+        read_send(b'{"message": "Hi"}', NOW)
     assert refused.value.details == (Problem("number", "is required"),)
 
 
@@ -136,17 +142,17 @@ def test_a_send_says_one_thing_a_message_or_a_template(
     ],
 )
 def test_null_means_absent(fields: dict[str, object]) -> None:
-    assert send(**fields)[0] == Content("Hi", None, {})
+    assert send(**fields).content == Content("Hi", None, {})
     assert bulk(numbers=[NUMBER], recipients=None, **fields).content == Content("Hi", None, {})
 
 
 def test_null_beside_a_template_is_absent_too() -> None:
-    assert send(message=None, template_id=1, variables=None)[0] == Content(None, 1, {})
+    assert send(message=None, template_id=1, variables=None).content == Content(None, 1, {})
 
 
 def test_variables_without_a_template_change_nothing_of_the_text() -> None:
     for value in ("John", [1], {"first": "John"}):
-        content, _ = send(message="Hello {{name}}", variables={"name": value})
+        content = send(message="Hello {{name}}", variables={"name": value}).content
 
         assert (content.text, content.template_id) == ("Hello {{name}}", None)
 
@@ -156,7 +162,7 @@ def test_a_text_has_1_to_4096_characters_that_can_be_kept(
     text: str, problem: Problem | None
 ) -> None:
     if problem is None:
-        assert send(message=text)[0].text == text
+        assert send(message=text).content.text == text
         assert bulk(message=text, numbers=[NUMBER]).content.text == text
     else:
         assert refused_send(message=text) == [problem]
@@ -166,7 +172,7 @@ def test_a_text_has_1_to_4096_characters_that_can_be_kept(
 def test_a_character_is_one_however_it_is_written() -> None:
     body = {"number": NUMBER, "message": "😀" * 4096}
 
-    assert read_send(json.dumps(body, ensure_ascii=False).encode()) == send(**body)
+    assert read_send(json.dumps(body, ensure_ascii=False).encode(), NOW) == send(**body)
 
 
 @given(st.text())
@@ -190,7 +196,7 @@ def test_every_problem_of_a_send_is_told_at_once() -> None:
     assert refused_send("x", message="") == [Problem("number", NOT_A_NUMBER), EMPTY]
 
 
-@pytest.mark.parametrize("field", ["numbers", "recipients", "reference", "send_at", "media"])
+@pytest.mark.parametrize("field", ["numbers", "recipients", "batch_id", "weight"])
 def test_a_single_send_has_no_other_fields(field: str) -> None:
     assert refused_send(message="Hi", **{field: None}) == [Problem(field, "is not a field here")]
 
@@ -303,9 +309,9 @@ def test_recipients_are_the_numbers_given_each_once_in_order(numbers: list[str])
     ("recipients", "named"),
     [
         ([NUMBER], "recipients[0]"),
-        ([{"number": NUMBER}, {}], "recipients[1]"),
+        ([{"number": NUMBER}, {}], "recipients[1].number"),
         ([{"number": 27821234567}], "recipients[0].number"),
-        ([{"number": NUMBER, "name": "Ann"}], "recipients[0]"),
+        ([{"number": NUMBER, "name": "Ann"}], "recipients[0].name"),
         ([{"number": NUMBER, "variables": []}], "recipients[0].variables"),
         ({"number": NUMBER}, "recipients"),
         (NUMBER, "recipients"),
@@ -331,8 +337,146 @@ def test_every_problem_of_a_bulk_is_told_at_once() -> None:
     assert refused_bulk(numbers=[], message="") == [EMPTY, Problem("numbers", "must not be empty")]
 
 
-@pytest.mark.parametrize("field", ["number", "reference", "send_at", "media"])
+@pytest.mark.parametrize("field", ["number", "device_id", "batch_id", "weight"])
 def test_a_bulk_has_no_other_fields(field: str) -> None:
     problems = refused_bulk(numbers=[NUMBER], message="Hi", **{field: None})
 
     assert problems == [Problem(field, "is not a field here")]
+
+
+NULLS = dict.fromkeys(["send_at", "expires_in", "reference"])
+NOT_A_TIME = Problem("send_at", "must be a time in ISO 8601, such as 2025-06-03T10:30:00Z")
+TOO_FAR = Problem("send_at", "must not be more than a year ahead")
+OUT_OF_BOUNDS = Problem("expires_in", "must be between 1 and 2592000 seconds")
+NO_ID = Problem("device_id", "must be the id of a device")
+
+
+def test_a_send_without_options_leaves_them_to_the_server() -> None:
+    assert send(message="Hi").options == PLAIN
+    assert send(message="Hi", device_id=None, **NULLS).options == PLAIN
+    assert bulk(numbers=[NUMBER], message="Hi", **NULLS).options == PLAIN
+
+
+def test_a_send_may_say_when_for_how_long_what_for_and_by_which_device() -> None:
+    given = {"send_at": "2025-06-04T12:00:00+02:00", "expires_in": 60, "reference": "order 7"}
+    at, wait = datetime(2025, 6, 4, 10, tzinfo=UTC), timedelta(seconds=60)
+
+    assert send(message="Hi", device_id=3, **given).options == Options(at, wait, "order 7", 3)
+    assert bulk(numbers=[NUMBER], message="Hi", **given).options == Options(at, wait, "order 7")
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2025-06-03T10:30:01Z", NOW + timedelta(seconds=1)),
+        ("2025-06-03T10:30:01", NOW + timedelta(seconds=1)),
+        ("2025-06-03T10:30:00.000001Z", NOW + timedelta(microseconds=1)),
+        ("2025-06-03T12:30:01+02:00", NOW + timedelta(seconds=1)),
+        ("2025-06-03T04:30:01-06:00", NOW + timedelta(seconds=1)),
+        ("2025-06-03 10:31", NOW + timedelta(minutes=1)),
+        ("20250603T103100Z", NOW + timedelta(minutes=1)),
+        ("2025-06-04", NOW + timedelta(hours=13, minutes=30)),
+        ("2026-06-03T10:30:00Z", NOW + timedelta(days=365)),
+        ("2026-06-04T10:30:00Z", NOW + YEAR),
+        ("2025-06-03T10:30:00Z", None),
+        ("2025-06-03T12:29:59+02:00", None),
+        ("2025-06-03", None),
+        ("1970-01-01T00:00:00Z", None),
+        ("0001-01-01T00:00:00Z", None),
+    ],
+)
+def test_a_moment_is_taken_in_any_zone_and_one_that_has_passed_means_now(
+    text: str, at: datetime | None
+) -> None:
+    assert send(message="Hi", send_at=text).options.send_at == at
+    assert bulk(numbers=[NUMBER], message="Hi", send_at=text).options.send_at == at
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("", NOT_A_TIME),
+        ("tomorrow", NOT_A_TIME),
+        ("2025-13-01T00:00:00Z", NOT_A_TIME),
+        ("2025-06-31T00:00:00Z", NOT_A_TIME),
+        ("2025-06-04T10:30:00+99:00", NOT_A_TIME),
+        ("2025-06-04T10:30:00Z ", NOT_A_TIME),
+        ("1749032400", NOT_A_TIME),
+        ("\0", NOT_A_TIME),
+        ("0001-01-01T00:00:00+10:00", NOT_A_TIME),
+        ("9999-12-31T23:59:59-10:00", NOT_A_TIME),
+        ("2026-06-04T10:30:01Z", TOO_FAR),
+        ("9999-12-31T23:59:59Z", TOO_FAR),
+        ("\ud800", Problem("send_at", HALF)),
+    ],
+)
+def test_what_is_no_moment_of_the_next_year_is_refused(value: str, problem: Problem) -> None:
+    assert refused_send(message="Hi", send_at=value) == [problem]
+    assert refused_bulk(numbers=[NUMBER], message="Hi", send_at=value) == [problem]
+
+
+@pytest.mark.parametrize("seconds", [1, 86_400, 2_592_000])
+def test_a_message_may_wait_from_a_second_to_thirty_days(seconds: int) -> None:
+    read = send(message="Hi", expires_in=seconds)
+
+    assert read.options.expires_in == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 2_592_001, 2**63, -(2**63), 10**30])
+def test_no_shorter_and_no_longer(seconds: int) -> None:
+    assert refused_send(message="Hi", expires_in=seconds) == [OUT_OF_BOUNDS]
+    assert refused_bulk(numbers=[NUMBER], message="Hi", expires_in=seconds) == [OUT_OF_BOUNDS]
+
+
+@pytest.mark.parametrize("text", ["a", " ", "order 7/é😀", "a" * 200, "😀" * 200])
+def test_a_reference_is_kept_as_it_is(text: str) -> None:
+    assert send(message="Hi", reference=text).options.reference == text
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "must not be empty"),
+        ("a" * 201, "has 201 characters; 200 is the most"),
+        ("a\0b", "must not contain the character NUL"),
+        ("\ud83d", HALF),
+    ],
+)
+def test_a_reference_that_cannot_be_kept_is_refused(text: str, problem: str) -> None:
+    wrong = [Problem("reference", problem)]
+
+    assert refused_send(message="Hi", reference=text) == wrong
+    assert refused_bulk(numbers=[NUMBER], message="Hi", reference=text) == wrong
+
+
+@pytest.mark.parametrize("id", [1, 2**63 - 1])
+def test_a_device_is_named_by_its_id(id: int) -> None:
+    assert send(message="Hi", device_id=id).options.device_id == id
+
+
+@pytest.mark.parametrize("id", [0, -1, 2**63, 10**30])
+def test_what_can_be_no_id_names_no_device(id: int) -> None:
+    assert refused_send(message="Hi", device_id=id) == [NO_ID]
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("send_at", [1749032400, 1.5, True, [], {}]),
+        ("expires_in", ["60", 1.5, True, [], {}]),
+        ("reference", [7, 1.5, True, [], {}]),
+        ("device_id", ["3", 1.5, True, [], {}]),
+    ],
+)
+def test_an_option_of_a_wrong_type_is_refused_by_its_name(field: str, wrong: list[object]) -> None:
+    for value in wrong:
+        (problem,) = refused_send(message="Hi", **{field: value})
+        assert problem.field == field
+        assert problem.problem.startswith("must be ")
+
+
+def test_every_problem_of_the_options_is_told_at_once() -> None:
+    given = {"send_at": "soon", "expires_in": 0, "reference": "", "device_id": 0}
+    problems = refused_send("x", message="", **given)
+
+    assert [problem.field for problem in problems] == ["number", "message", *given]

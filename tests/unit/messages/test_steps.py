@@ -1,7 +1,7 @@
 """The table of steps says what the contract's page says, and lets nothing be undone."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise, product
 
 import pytest
@@ -12,6 +12,7 @@ from waypost.kit.clock import SystemClock
 from waypost.kit.ids import Ids
 from waypost.messages.model import (
     STEPS,
+    Class,
     Message,
     Status,
     may_step,
@@ -37,14 +38,20 @@ MESSAGE = Message(
     number=1,
     recipient="27821234567",
     body="Hello",
+    kind=Class.SINGLE,
+    pool_id=1,
     status=Status.QUEUED,
+    is_held=False,
     attempts=0,
     device_id=None,
     template_id=None,
+    batch_id=None,
+    reference=None,
     error_code=None,
     error_message=None,
     created_at=NOW,
     updated_at=NOW,
+    send_at=None,
     expires_at=NOW,
     sent_at=None,
     delivered_at=None,
@@ -87,17 +94,17 @@ def test_along_the_line_the_only_way_back_is_from_sending_to_queued() -> None:
     assert back == [(Status.SENDING, Status.QUEUED)]
 
 
-@pytest.mark.parametrize("before", [Status.SENDING, Status.SENT, Status.UNCERTAIN])
+@pytest.mark.parametrize(
+    "before", [Status.QUEUED, Status.SENDING, Status.SENT, Status.UNCERTAIN], ids=str
+)
 def test_once_it_left_us_news_may_skip_steps(before: Status) -> None:
     later = {Status.SENT, Status.DELIVERED, Status.READ} - {before}
 
     assert later <= ways_out(before)
 
 
-def test_nothing_leaves_us_without_being_marked() -> None:
-    left_us = {Status.SENT, Status.DELIVERED, Status.READ, Status.UNCERTAIN}
-
-    assert not (ways_out(Status.SCHEDULED) | ways_out(Status.QUEUED)) & left_us
+def test_what_waits_for_its_time_only_comes_to_wait_for_a_device_or_ends() -> None:
+    assert ways_out(Status.SCHEDULED) == {Status.QUEUED, Status.CANCELLED, Status.EXPIRED}
     assert ways_in(Status.SENDING) == {Status.QUEUED}
 
 
@@ -172,11 +179,22 @@ def test_no_step_is_allowed_that_the_table_does_not_have() -> None:
 
 
 COMPLETE = {Status.SENT, Status.DELIVERED, Status.READ} | ENDS
+A_SECOND = timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status != Status.UNCERTAIN])
-def test_a_message_is_complete_from_sent_on_and_at_every_end(status: Status) -> None:
-    assert replace(MESSAGE, status=status).is_complete is (status in COMPLETE)
+@pytest.mark.parametrize("now", [NOW - A_SECOND, NOW])
+def test_a_message_is_complete_from_sent_on_and_at_every_end(status: Status, now: datetime) -> None:
+    message = replace(MESSAGE, status=status, expires_at=NOW)
+
+    assert message.is_complete_at(now) is (status in COMPLETE)
+
+
+def test_what_is_uncertain_is_complete_once_its_time_to_be_sent_is_over() -> None:
+    message = replace(MESSAGE, status=Status.UNCERTAIN, expires_at=NOW)
+
+    assert not message.is_complete_at(NOW - A_SECOND)
+    assert message.is_complete_at(NOW)
 
 
 @pytest.mark.parametrize("status", Status)

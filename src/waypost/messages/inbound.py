@@ -1,0 +1,59 @@
+"""What people write to us: kept once, for the account that wrote to them."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from waypost.drivers.port import Inbound
+from waypost.kit.db import Tx
+from waypost.kit.ids import Ids, first_id_at
+from waypost.messages import store_inbound as store
+from waypost.messages import store_progress
+from waypost.messages.store_inbound import Letter
+
+LOOKS_BACK = timedelta(days=90)
+"""Who wrote longer ago is not looked for; an answer to a certain message finds its sender."""
+
+# WhatsApp knows some numbers with a digit more, or less, than people dial.
+_SPELLINGS = (
+    (re.compile(r"55(\d\d)(\d{8})"), r"55\g<1>9\2"),
+    (re.compile(r"55(\d\d)9(\d{8})"), r"55\1\2"),
+    (re.compile(r"521(\d{10})"), r"52\1"),
+    (re.compile(r"52(\d{10})"), r"521\1"),
+    (re.compile(r"549(\d{10})"), r"54\1"),
+    (re.compile(r"54(\d{10})"), r"549\1"),
+)
+
+
+async def keep(tx: Tx, told: Sequence[Inbound], ids: Ids, at: datetime) -> int:
+    """Keep what is new of these; its files are fetched later. Returns how many were new."""
+    if not told:
+        return 0
+    await store_progress.plan_anew(tx)
+    owners = await _owners(tx, told, at)
+    written = sorted(enumerate(told), key=lambda numbered: numbered[1].at)
+    letters = [Letter(ids.new(), owners.get(place), each) for place, each in written]
+    # In one order everywhere, as the same may be told by two calls at once.
+    letters.sort(key=lambda letter: (letter.told.device_id, letter.told.provider_id))
+    return await store.insert(tx, letters, at)
+
+
+def spellings(number: str) -> list[str]:
+    """The number as it came, and as somebody else may have written it."""
+    others = [form.sub(to, number) for form, to in _SPELLINGS if form.fullmatch(number)]
+    return [number, *others]
+
+
+async def _owners(tx: Tx, told: Sequence[Inbound], at: datetime) -> dict[int, int]:
+    """By its place the account that each is for: whose message it answers, else who wrote last."""
+    answered = [(place, each.reply_to) for place, each in enumerate(told) if each.reply_to]
+    owners = await store.answered(
+        tx, [(place, told[place].device_id, reply_to) for place, reply_to in answered]
+    )
+    strangers = [
+        (place, each.device_id, number)
+        for place, each in enumerate(told)
+        if place not in owners and each.sender is not None
+        for number in spellings(each.sender)
+    ]
+    return owners | await store.wrote_last(tx, strangers, first_id_at(at - LOOKS_BACK))

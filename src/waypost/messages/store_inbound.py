@@ -1,0 +1,147 @@
+"""SQL of what people write to us."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from waypost.drivers.port import Inbound
+from waypost.kit.db import Tx
+
+# Whose message it answers.
+ANSWERED = """
+select told.place, known.account_id
+  from unnest($1::integer[], $2::bigint[], $3::text[]) as told (place, device_id, provider_id)
+  join provider_ids known using (provider_id, device_id)
+"""
+
+# Who wrote last of the accounts that send through the device's pool; before all others those
+# whose last message came from this very device, as it is this one that is answered.
+WROTE_LAST = """
+select distinct on (told.place) told.place, last.account_id
+  from unnest($1::integer[], $2::bigint[], $3::text[]) as told (place, device_id, number)
+  join devices d on d.id = told.device_id
+  join accounts a on a.pool_id = d.pool_id
+ cross join lateral (
+    select account_id, id, device_id from messages
+     where account_id = a.id and recipient = told.number
+       and id >= $4 and device_id is not null
+     order by number desc limit 1
+ ) as last
+ order by told.place, last.device_id = told.device_id desc, last.id desc
+"""
+
+# What has a file and somebody to keep it for has it fetched.
+INSERT = """
+with kept as (
+    insert into inbound (id, account_id, device_id, provider_id, sender, sender_id, kind, text,
+                         content, reply_to, media, at, received_at)
+    select told.*, $13
+      from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[],
+                  $7::text[], $8::text[], $9::jsonb[], $10::text[], $11::jsonb[],
+                  $12::timestamptz[]) as told
+        on conflict (device_id, provider_id) do nothing
+    returning id, device_id, account_id, media
+), files as (
+    insert into media_fetches (inbound_id, device_id, due_at)
+    select id, device_id, $13 from kept where media is not null and account_id is not null
+)
+select count(*) from kept
+"""
+
+PAGE = """
+select i.id, i.device_id, i.sender, i.sender_id, i.kind, i.text, i.content, i.media is not null
+       as has_file, i.media_id, i.media_trouble, i.at, i.received_at, known.message_id as answers
+  from inbound i
+  left join provider_ids known
+    on known.provider_id = i.reply_to and known.device_id = i.device_id
+       and known.account_id = i.account_id
+ where i.account_id = $1 and i.id < $2
+ order by i.id desc limit $3
+"""
+
+LAST = UUID(int=2**128 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What somebody wrote, and for whom, where that is known."""
+
+    id: UUID
+    account_id: int | None
+    told: Inbound
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What somebody wrote, as its owner sees it. `answers` is the message of ours, where known.
+
+    `media_trouble` says why its file, where it `has_file`, will not be there.
+    """
+
+    id: UUID
+    device_id: int
+    sender: str | None
+    sender_id: str | None
+    kind: str
+    text: str | None
+    content: Mapping[str, object]
+    has_file: bool
+    media_id: UUID | None
+    media_trouble: str | None
+    at: datetime
+    received_at: datetime
+    answers: UUID | None
+
+
+async def answered(tx: Tx, told: Sequence[tuple[int, int, str]]) -> dict[int, int]:
+    """By place the account whose message is meant; asked by place, device and provider's id."""
+    rows = await tx.fetch(ANSWERED, *_columns(told))
+    return {row["place"]: row["account_id"] for row in rows}
+
+
+async def wrote_last(tx: Tx, told: Sequence[tuple[int, int, str]], since: UUID) -> dict[int, int]:
+    """By place the account that wrote last; asked by place, device and number.
+
+    Messages with ids before `since` do not count.
+    """
+    rows = await tx.fetch(WROTE_LAST, *_columns(told), since)
+    return {row["place"]: row["account_id"] for row in rows}
+
+
+async def insert(tx: Tx, letters: Sequence[Letter], at: datetime) -> int:
+    """Keep those that are not known yet; returns how many that were."""
+    new: int = await tx.fetchval(
+        INSERT,
+        [x.id for x in letters],
+        [x.account_id for x in letters],
+        [x.told.device_id for x in letters],
+        [x.told.provider_id for x in letters],
+        [x.told.sender for x in letters],
+        [x.told.sender_id for x in letters],
+        [x.told.kind for x in letters],
+        [x.told.text for x in letters],
+        [json.dumps(x.told.content) for x in letters],
+        [x.told.reply_to for x in letters],
+        [x.told.media and msgspec.json.encode(x.told.media).decode() for x in letters],
+        [x.told.at for x in letters],
+        at,
+    )
+    return new
+
+
+async def page(tx: Tx, account_id: int, before: UUID | None, most: int) -> list[Received]:
+    """What was written to the account, newest first, from below this id on."""
+    return [_received(row) for row in await tx.fetch(PAGE, account_id, before or LAST, most)]
+
+
+def _columns(told: Sequence[tuple[int, int, str]]) -> tuple[list[int], list[int], list[str]]:
+    return [t[0] for t in told], [t[1] for t in told], [t[2] for t in told]
+
+
+def _received(row: asyncpg.Record) -> Received:
+    return Received(**{**row, "content": json.loads(row["content"])})
