@@ -1,4 +1,4 @@
-"""Sending: a loop for each pool, and the heartbeat of what they claimed."""
+"""Sending: a loop for each pool that we carry, and the heartbeat of what they claimed."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from waypost.devices.leases import Lease
 from waypost.dispatch.claimer import Claimer
 from waypost.dispatch.sender import Sender
 from waypost.fleet.fleet import Fleet
+from waypost.fleet.tenure import Tenure
 from waypost.kit.clock import Clock
+from waypost.kit.config import Settings
 from waypost.kit.db import CommitUnknown, Database, DatabaseAway
 from waypost.kit.log import get
 from waypost.kit.tasks import Spawn
@@ -26,43 +29,48 @@ class _Loop:
 
 
 class Dispatch:
-    """Runs a claimer for every pool there is."""
+    """Runs a claimer for every lease that we hold."""
 
     def __init__(
         self,
         db: Database,
         owner: UUID,
         fleet: Fleet,
+        tenure: Tenure,
         clock: Clock,
         random: Callable[[], float],
         spawn: Spawn,
-        patience: timedelta,
+        settings: Settings,
     ) -> None:
         self._db = db
-        self._owner = owner
         self._fleet = fleet
+        self._tenure = tenure
         self._clock = clock
         self._spawn = spawn
-        self._patience = patience
-        self._sender = Sender(db, owner, clock, random, spawn, self.look)
-        self._loops: dict[int, _Loop] = {}
-        self._stopping = False
+        self._uncertain_after = timedelta(seconds=settings.uncertain_after_seconds)
+        self._sender = Sender(
+            db, owner, tenure, clock, random, spawn, self._uncertain_after, self._wake
+        )
+        self._loops: dict[Lease, _Loop] = {}
 
     def hear(self, lane: str) -> None:
         """Jobs of this lane were committed."""
-        for pool_id, loop in self._loops.items():
-            if lane_of(pool_id) == lane:
+        for lease, loop in self._loops.items():
+            if lane_of(lease.pool_id) == lane:
                 loop.claimer.wake()
 
     def look(self) -> None:
-        """Pools, devices, or the room in their windows have changed."""
-        if not self._stopping:
-            for pool_id in self._fleet.pool_ids - self._loops.keys():
-                self._loops[pool_id] = self._start(pool_id)
-            for pool_id in self._loops.keys() - self._fleet.pool_ids:
-                self._loops.pop(pool_id).claimer.stop()
-        for loop in self._loops.values():
-            loop.claimer.wake()
+        """Our leases, or the devices, have changed."""
+        kept = {held.lease for held in self._tenure.held.values() if not held.is_ending}
+        for lease in kept - self._loops.keys():
+            self._loops[lease] = self._start(lease)
+        for lease, loop in list(self._loops.items()):
+            if lease in kept:
+                loop.claimer.wake()
+            elif loop.task.done():
+                del self._loops[lease]
+            else:
+                loop.claimer.stop()
 
     async def run(self) -> None:
         """Settle outcomes, and beat for what takes long, until cancelled."""
@@ -74,32 +82,38 @@ class Dispatch:
             except (DatabaseAway, CommitUnknown):
                 log.warning("heartbeat.missed")
 
-    async def stop(self) -> None:
-        """Claim no more, and wait until what is under way is settled."""
-        self._stopping = True
-        for loop in self._loops.values():
+    async def let_go(self, pool_id: int) -> None:
+        """Claim no more from a pool, and wait until what is under way from it is settled."""
+        loops = [loop for lease, loop in self._loops.items() if lease.pool_id == pool_id]
+        for loop in loops:
             loop.claimer.stop()
-        await asyncio.gather(*(loop.task for loop in self._loops.values()))
+        await asyncio.gather(*(loop.task for loop in loops))
+        await self._sender.drain(pool_id)
+
+    async def drain(self) -> None:
+        """Wait until all that is under way is settled, from pools that we lost as well."""
         await self._sender.drain()
 
-    async def release(self) -> None:
-        """Give back what is claimed, for other workers."""
-        await self._db.transact(lambda tx: lanes.release(tx, self._owner))
+    def _wake(self, pool_id: int) -> None:
+        """There is room in the windows of this pool's devices."""
+        self.hear(lane_of(pool_id))
 
-    def _start(self, pool_id: int) -> _Loop:
+    def _start(self, lease: Lease) -> _Loop:
         claimer = Claimer(
             self._db,
-            self._owner,
-            pool_id,
+            lease,
+            self._tenure,
             self._fleet,
             self._sender,
             self._clock,
-            self._patience,
+            self._uncertain_after,
         )
         return _Loop(claimer, self._spawn(claimer.run()))
 
     async def _beat(self) -> None:
         # Most are settled long before their first beat is due.
         jobs = self._sender.flying(lanes.BEAT_EVERY.total_seconds())
+        for loop in self._loops.values():
+            jobs += loop.claimer.waiting
         if jobs:
             await self._db.transact(lambda tx: lanes.beat(tx, jobs))

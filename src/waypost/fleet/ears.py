@@ -7,6 +7,7 @@ from waypost.intake.apply import apply
 from waypost.kit.batches import Batches
 from waypost.kit.clock import Clock
 from waypost.kit.db import Database
+from waypost.kit.ids import Ids
 
 MOST = 512
 PAUSE_SECONDS = 0.05
@@ -18,6 +19,7 @@ class Ears:
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
+        self._ids = Ids(clock)
         self._heard: Batches[DriverEvent] = Batches("receipts", self._apply, MOST, PAUSE_SECONDS)
 
     async def listen(self, driver: Driver) -> None:
@@ -34,4 +36,4 @@ class Ears:
         self._heard.close()
 
     async def _apply(self, events: Sequence[DriverEvent]) -> None:
-        await apply(self._db, self._clock, events)
+        await apply(self._db, self._clock, self._ids, events)

@@ -2,73 +2,133 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from waypost.devices.model import Device
-from waypost.drivers.port import DeviceDown, Outcome, Outgoing, Unconfirmed
+from waypost.devices.model import Device, State
+from waypost.drivers.port import Accepted, DeviceDown, Outcome, Outgoing, Retry, Unconfirmed
 from waypost.drivers.registry import Made
+from waypost.fleet.pace import Pace
+from waypost.kit.clock import Clock
 from waypost.kit.errors import Unavailable
 from waypost.kit.log import get
+from waypost.queue import backoff
 
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
+AT_ONCE = timedelta(0)
 
 log = get(__name__)
 
-SentBefore = Callable[[int], Awaitable[list[Unconfirmed]]]
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a device did before: what its receipts are to come for, and its count of the day."""
+
+    unconfirmed: list[Unconfirmed]
+    sent_today: int
+
+
+Recall = Callable[[int], Awaitable[Past]]
 
 
 class Phone:
-    """Keeps a device connected: after a drop it tries again, after ever longer pauses."""
+    """Keeps a device connected, and its sends within its window and its pacing.
+
+    After a drop it is in quarantine, ever longer until it has sent something again.
+    """
 
     def __init__(
         self,
         device: Device,
         made: Made,
-        sent_before: SentBefore,
+        recall: Recall,
+        clock: Clock,
+        random: Callable[[], float],
         on_change: Callable[[], None],
     ) -> None:
         self.device = device
         self.driver = made.driver
         self.window = made.window
         self.in_flight = 0
+        self.used_at = 0.0
         self.is_up = False
         self.trouble: str | None = None
-        self._sent_before = sent_before
+        self._recall = recall
+        self._clock = clock
+        self._random = random
         self._on_change = on_change
-        self._unconfirmed: list[Unconfirmed] | None = None
+        self._past: Past | None = None
+        self._setbacks = 0
+        self._pause = 0.0
+        self._connections = 0
+        self._seen_down = False
         self._down = asyncio.Event()
+        self._asked = asyncio.Event()
+        self.pace = self._new_pace(sent_today=0)
 
     @property
-    def is_ready(self) -> bool:
-        """Whether it takes messages now."""
-        return self.is_up and not self.device.is_paused
+    def is_in_service(self) -> bool:
+        """Whether it sends, or is being connected for the first time."""
+        return not self.device.is_paused and (self.is_up or self.trouble is None)
+
+    @property
+    def rest(self) -> datetime | None:
+        """Until when its quiet hours, or the cap of its day, keep it from sending."""
+        if self._past is None:
+            return self.device.rests_until  # as noted before: how much it sent is not read yet
+        return self.pace.rests_until()
+
+    def room(self) -> int:
+        """How many messages it takes now."""
+        return max(0, min(self.window - self.in_flight, self.pace.room())) if self.is_up else 0
+
+    def use(self) -> None:
+        """One more is on its way to it."""
+        self.in_flight += 1
+        self.used_at = self._clock.monotonic()
+        self.pace.take(1)
+
+    def follow(self, device: Device) -> None:
+        """What its row says now. One that is down, and that somebody connects, tries at once."""
+        self.device = device
+        if device.pacing != self.pace.pacing:
+            self.pace = self._new_pace(self.pace.sent_today)
+        if device.state is State.DISCONNECTED:
+            self._seen_down = not self.is_up
+        elif self._seen_down and not self.is_up:
+            self._seen_down, self._setbacks = False, 0
+            self._asked.set()
 
     async def send(self, outgoing: Outgoing) -> Outcome:
         """Send one message; a drop found on the way takes the device out until it is back."""
+        if not self.is_up:
+            return DeviceDown("The device went down before the message left.")
+        connection = self._connections
         outcome = await self.driver.send(outgoing)
-        if isinstance(outcome, DeviceDown):
-            self._lose(outcome.reason)
+        if isinstance(outcome, Accepted):
+            self._setbacks = 0
+        elif isinstance(outcome, Retry) and outcome.slows:
+            self._slow(outcome.message)
+        elif isinstance(outcome, DeviceDown) and self.is_up and connection == self._connections:
+            self._lose(outcome)
         return outcome
 
     async def keep(self) -> None:
         """Connect, and again whenever the connection is lost, until cancelled."""
-        pause = FIRST_PAUSE
         while True:
             down = await self._connect()
             if down is None:
-                pause = FIRST_PAUSE
                 await self._stay_up()
             else:
-                self.trouble = down.reason
-                self._on_change()
-            await asyncio.sleep(pause)
-            pause = min(LONGEST_PAUSE, pause * 2)
+                self._sit_out(down)
+            await self._quarantine()
 
     async def _connect(self) -> DeviceDown | None:
         try:
-            if self._unconfirmed is None:
-                self._unconfirmed = await self._sent_before(self.device.id)
-            down = await self.driver.connect(self._unconfirmed)
+            if self._past is None:
+                self._past = await self._recall(self.device.id)
+                self.pace.correct(self._past.sent_today)
+            down = await self.driver.connect(self._past.unconfirmed)
         except Unavailable:
             return DeviceDown("The database is away.")
         except Exception:
@@ -76,19 +136,41 @@ class Phone:
             return DeviceDown("The driver failed to connect.")
         if down is None:
             # Once connected, the driver knows by itself what it sent.
-            self._unconfirmed = []
+            self._past = Past([], 0)
         return down
 
     async def _stay_up(self) -> None:
         self._down.clear()
-        self.is_up, self.trouble = True, None
+        self._connections += 1
+        self.is_up, self.trouble, self._seen_down = True, None, False
         log.info("device.connected", device_id=self.device.id)
         self._on_change()
         await self._down.wait()
 
-    def _lose(self, reason: str) -> None:
-        if self.is_up:
-            self.is_up, self.trouble = False, reason
-            log.warning("device.dropped", device_id=self.device.id, reason=reason)
-            self._down.set()
-            self._on_change()
+    def _slow(self, reason: str) -> None:
+        self.pace.slow()
+        log.warning("device.slowed", device_id=self.device.id, rate=self.pace.rate, reason=reason)
+
+    def _lose(self, down: DeviceDown) -> None:
+        self.is_up = False
+        log.warning("device.dropped", device_id=self.device.id, reason=down.reason)
+        self._sit_out(down)
+        self._down.set()
+
+    def _sit_out(self, down: DeviceDown) -> None:
+        self._setbacks += 1
+        pause = max(backoff.delay(self._setbacks, self._random()), down.after or AT_ONCE)
+        self._pause = pause.total_seconds()
+        until = f"Next try after {self._pause:.1f} s; setbacks in a row: {self._setbacks}."
+        self.trouble = f"{down.reason} {until}"
+        self._on_change()
+
+    async def _quarantine(self) -> None:
+        self._asked.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._pause):
+                await self._asked.wait()
+
+    def _new_pace(self, sent_today: int) -> Pace:
+        device = self.device
+        return Pace(device.pacing, device.created_at, self._clock, self._random, sent_today)
