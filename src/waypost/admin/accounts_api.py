@@ -71,7 +71,7 @@ async def get_user(_: Admin, db: Db, id: Id) -> UserAnswer:
 async def change_user(
     me: Admin, db: Db, time: Time, guard: Guarded, id: Id, body: UserChangeBody
 ) -> UserAnswer:
-    """Switch an account off or on, make it an admin, move it to a pool, limit it, let it in."""
+    """Switch an account off or on, make it an admin, move, limit or weigh it, let it in."""
     changes = body.changes()
     user = await accounts.change(db, time, me.account_id, id, changes, body.password)
     guard.forget(id)

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field
 
 from waypost.accounts.fields import Email, NewPassword, PhoneNumber, Username
-from waypost.accounts.model import Changes, Kind
+from waypost.accounts.model import MOST_WEIGHT, Changes, Kind, OnUncertain
 from waypost.admin.model import Deed, User
 from waypost.kit.answers import Pagination
 from waypost.kit.asks import BodyId
@@ -74,12 +74,16 @@ class RateLimitsBody(Body):
 
 
 class UserChangeBody(Body):
-    """What is to be different; `rate_limits` replace all former ones."""
+    """What is to be different; `rate_limits` replace all former ones.
+
+    `weight` is the account's share of its pool beside the others' while messages wait.
+    """
 
     is_active: bool | None = None
     is_admin: bool | None = None
     pool_id: BodyId | None = None
     rate_limits: RateLimitsBody | None = None
+    weight: int | None = Field(None, ge=1, le=MOST_WEIGHT)
     password: NewPassword | None = None
 
     def changes(self) -> Changes:
@@ -88,6 +92,7 @@ class UserChangeBody(Body):
             is_admin=self.is_admin,
             pool_id=self.pool_id,
             rate_limits=None if self.rate_limits is None else self.rate_limits.given(),
+            weight=self.weight,
         )
 
 
@@ -117,6 +122,8 @@ class UserAnswer(BaseModel):
     is_active: bool
     pool_id: int
     rate_limits: dict[str, str]
+    weight: int
+    on_uncertain: OnUncertain
     created_at: str
 
 
@@ -158,6 +165,8 @@ def shown(user: User) -> UserAnswer:
         is_active=account.is_active,
         pool_id=account.pool_id,
         rate_limits={str(kind): rate for kind, rate in account.rate_limits.items()},
+        weight=account.weight,
+        on_uncertain=account.on_uncertain,
         created_at=zulu(account.created_at),
     )
 

@@ -5,33 +5,37 @@ from collections.abc import Mapping
 from waypost.accounts.guard import Admin
 from waypost.accounts.model import Principal
 from waypost.admin import audit
-from waypost.devices import manage
+from waypost.devices import manage, vault
 from waypost.devices.model import Device
 from waypost.devices.schemas import DeviceAnswer, DeviceChangeBody, NewDeviceBody, shown
 from waypost.kit.answers import Said
 from waypost.kit.clock import Clock
 from waypost.kit.db import Tx
-from waypost.kit.routing import Db, Id, Time, contract_router
+from waypost.kit.routing import Db, Id, Seal, Time, contract_router
 
 router = contract_router("/api/devices", "Devices")
 
 
 @router.post("", status_code=201)
-async def create_device(me: Admin, db: Db, time: Time, body: NewDeviceBody) -> DeviceAnswer:
-    """Make a device; a simulated one is connected at once."""
+async def create_device(
+    me: Admin, db: Db, time: Time, seal: Seal, body: NewDeviceBody
+) -> DeviceAnswer:
+    """Make a device; it is connected at once. Its secrets are kept, and never shown."""
     async with db.tx() as tx:
         device = await manage.create(tx, body.new(), time.now())
-        return await _done(tx, time, me, "created", device, body.model_dump(exclude_none=True))
+        await vault.keep(tx, seal, device.id, body.secrets())
+        return await _done(tx, time, me, "created", device, _asked(body))
 
 
 @router.patch("/{id}")
 async def change_device(
-    me: Admin, db: Db, time: Time, id: Id, body: DeviceChangeBody
+    me: Admin, db: Db, time: Time, seal: Seal, id: Id, body: DeviceChangeBody
 ) -> DeviceAnswer:
-    """Rename a device, move it to another pool, or replace its configuration."""
+    """Rename a device, move it to another pool, replace its configuration, secrets or pacing."""
     async with db.tx() as tx:
         device = await manage.change(tx, id, body.change())
-        return await _done(tx, time, me, "changed", device, body.model_dump(exclude_none=True))
+        await vault.keep(tx, seal, id, body.secrets())
+        return await _done(tx, time, me, "changed", device, _asked(body))
 
 
 @router.delete("/{id}")
@@ -81,6 +85,11 @@ async def resume_device(me: Admin, db: Db, time: Time, id: Id) -> DeviceAnswer:
     async with db.tx() as tx:
         device = await manage.resume(tx, id)
         return await _done(tx, time, me, "resumed", device)
+
+
+def _asked(body: NewDeviceBody | DeviceChangeBody) -> dict[str, object]:
+    """As the audit log keeps it: of secrets only that they were given."""
+    return body.model_dump(mode="json", exclude_none=True, by_alias=True)
 
 
 async def _done(

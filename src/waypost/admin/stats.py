@@ -7,6 +7,7 @@ from waypost.admin.stats_model import Hour, PoolLoad, Stats
 from waypost.devices import pools
 from waypost.kit.db import Tx
 from waypost.kit.ids import first_id_at
+from waypost.messages import stuck
 from waypost.messages.model import ID_SLACK
 from waypost.queue import depths
 from waypost.queue.model import lane_of
@@ -17,8 +18,8 @@ _HOUR = timedelta(hours=1)
 
 
 async def collect(tx: Tx, hours: int, now: datetime) -> Stats:
-    """The last `hours` hours, the present one included, and every pool."""
-    return Stats(await _hours(tx, hours, now), await _pools(tx))
+    """The last `hours` hours, the present one included, every pool, and what does not move."""
+    return Stats(await _hours(tx, hours, now), await _pools(tx), len(await stuck.soonest(tx, now)))
 
 
 async def _hours(tx: Tx, hours: int, now: datetime) -> list[Hour]:

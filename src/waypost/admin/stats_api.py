@@ -1,5 +1,6 @@
 """The route of an operator's numbers."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
@@ -19,11 +20,15 @@ class HourAnswer(BaseModel):
 
     hour: str
     accepted: int
+    scheduled: int
+    queued: int
     sent: int
     delivered: int
     read: int
+    uncertain: int
     failed: int
     expired: int
+    cancelled: int
 
 
 class PoolLoadAnswer(BaseModel):
@@ -38,7 +43,10 @@ class PoolLoadAnswer(BaseModel):
 
 
 class StatsAnswer(BaseModel):
-    """The last hours, oldest first; the pools as they are, and their sums."""
+    """The last hours, oldest first; the pools as they are, and their sums.
+
+    `stuck` counts messages past their deadline, or that nothing would send: there should be none.
+    """
 
     hours: list[HourAnswer]
     pools: list[PoolLoadAnswer]
@@ -46,6 +54,7 @@ class StatsAnswer(BaseModel):
     oldest_age_seconds: int
     available_devices: int
     total_devices: int
+    stuck: int
 
 
 @router.get("")
@@ -64,19 +73,13 @@ async def read_stats(
         oldest_age_seconds=max((each.oldest_age_seconds for each in pools), default=0),
         available_devices=sum(each.available_devices for each in pools),
         total_devices=sum(each.total_devices for each in pools),
+        stuck=found.stuck,
     )
 
 
 def _hour(hour: Hour) -> HourAnswer:
-    return HourAnswer(
-        hour=zulu(hour.at),
-        accepted=hour.accepted,
-        sent=hour.sent,
-        delivered=hour.delivered,
-        read=hour.read,
-        failed=hour.failed,
-        expired=hour.expired,
-    )
+    counts = asdict(hour)
+    return HourAnswer(hour=zulu(counts.pop("at")), **counts)
 
 
 def _pool(load: PoolLoad, now: datetime) -> PoolLoadAnswer:

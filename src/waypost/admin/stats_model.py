@@ -12,11 +12,15 @@ class Hour:
 
     at: datetime
     accepted: int = 0
+    scheduled: int = 0
+    queued: int = 0
     sent: int = 0
     delivered: int = 0
     read: int = 0
+    uncertain: int = 0
     failed: int = 0
     expired: int = 0
+    cancelled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,8 @@ class PoolLoad:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """The last hours, oldest first, and the pools as they are."""
+    """The last hours, oldest first, the pools as they are, and how many messages do not move."""
 
     hours: list[Hour]
     pools: list[PoolLoad]
+    stuck: int

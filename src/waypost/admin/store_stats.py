@@ -11,11 +11,15 @@ from waypost.kit.db import Tx
 HOURS = """
 select date_trunc('hour', created_at, 'UTC') as at,
        count(*) as accepted,
+       count(*) filter (where status = 'Scheduled') as scheduled,
+       count(*) filter (where status = 'Queued') as queued,
        count(coalesce(sent_at, delivered_at, read_at)) as sent,
        count(coalesce(delivered_at, read_at)) as delivered,
        count(read_at) as read,
+       count(*) filter (where status = 'Uncertain') as uncertain,
        count(*) filter (where status = 'Failed') as failed,
-       count(*) filter (where status = 'Expired') as expired
+       count(*) filter (where status = 'Expired') as expired,
+       count(*) filter (where status = 'Cancelled') as cancelled
   from messages where id >= $1 group by 1
 """
 

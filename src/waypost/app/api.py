@@ -16,7 +16,7 @@ from fastapi_offline import FastAPIOffline
 from waypost.accounts.guard import Guard
 from waypost.app import operations, routers
 from waypost.app.openapi import describe
-from waypost.app.presence import Presence
+from waypost.intake import api as callbacks
 from waypost.kit.clock import Clock, SystemClock
 from waypost.kit.config import Settings
 from waypost.kit.db import Database
@@ -25,9 +25,13 @@ from waypost.kit.limits import Limiter
 from waypost.kit.listen import Listener
 from waypost.kit.log import get
 from waypost.kit.routing import speak_contract
+from waypost.kit.seal import sealer
 from waypost.kit.web import App, Edge
+from waypost.media import api as media
 from waypost.messages.accept import Accept
+from waypost.messages.backlog import Backlog
 from waypost.messages.group_commit import GroupCommit
+from waypost.messages.idempotency import HEADER, REPLAY
 from waypost.messages.lane import Lane
 from waypost.messages.model import QueueType
 from waypost.queue.bell import Bell
@@ -49,15 +53,17 @@ def assemble(settings: Settings, db: Database, queue_type: QueueType) -> App:
     listener = Listener(db.url, guard.hearers())
     guard.listener = listener
     bell = Bell(db)
-    accept = Accept(clock, Ids(clock), timedelta(seconds=settings.message_lifetime_seconds))
-    commit = GroupCommit(db, accept, bell, settings.group_commit_max, settings.committers)
+    backlog = Backlog(db, clock, settings.backlog_per_account, settings.backlog_per_pool)
+    lifetime = timedelta(seconds=settings.message_lifetime_seconds)
+    accept = Accept(clock, Ids(clock), lifetime)
+    commit = GroupCommit(db, accept, backlog, bell, settings.group_commit_max, settings.committers)
 
-    presence = Presence(db)
-    app = _fastapi(_Life(db, limiter, commit, (commit, listener, bell, presence)))
+    app = _fastapi(_Life(db, limiter, commit, (commit, listener, bell)))
     app.state.db, app.state.clock, app.state.guard = db, clock, guard
-    app.state.settings = settings
-    lane = Lane(app, db, guard, commit, queue_type, lambda: presence.has_worker)
-    edge = Edge(lane, settings.max_body_bytes, _request_ids())
+    app.state.settings, app.state.bell, app.state.sealer = settings, bell, sealer(settings)
+    lane = Lane(app, db, guard, commit, clock, queue_type)
+    others = {callbacks.PATH: callbacks.BODIES, media.PATH: media.BODIES}
+    edge = Edge(lane, settings.max_body_bytes, _request_ids(), others)
     # Outermost, so that a browser's page can read the refusals too.
     return _cors(edge, settings) if settings.cors_origins else edge
 
@@ -124,13 +130,14 @@ def _cors(app: App, settings: Settings) -> App:
         app,
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID", HEADER],
         expose_headers=[
             "X-Request-ID",
             "RateLimit-Limit",
             "RateLimit-Remaining",
             "RateLimit-Reset",
             "Retry-After",
+            REPLAY,
         ],
     )
 

@@ -6,7 +6,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from waypost.messages import lane
+from waypost.messages import idempotency, lane
 from waypost.messages.schemas import BulkAnswer, BulkBody, SendAnswer, SendBody
 
 REF = "#/components/schemas/{name}"
@@ -29,10 +29,30 @@ ERROR: dict[str, Any] = {
     },
 }
 
+IDEMPOTENCY_KEY: dict[str, Any] = {
+    "name": idempotency.HEADER,
+    "in": "header",
+    "required": False,
+    "description": "A name of this request, for a retry: within 24 hours the same key and body get"
+    " the first answer again, and nothing is sent or charged twice. Another body under the same"
+    " key is refused (422, `IDEMPOTENCY_MISMATCH`).",
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": idempotency.MAX_KEY,
+        "pattern": "^[!-~]+$",
+    },
+}
+IDEMPOTENT_REPLAY: dict[str, Any] = {
+    "description": "`true` where this is the answer of an earlier request of the same key.",
+    "schema": {"type": "string", "enum": ["true"]},
+}
+
 OPEN = {
     "/api/auth/login",
     "/api/auth/register",
     "/api/auth/refresh",
+    "/callbacks/cloud/{device_id}",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -85,7 +105,7 @@ def _lane_paths() -> dict[str, Any]:
                         "schema": {"type": "string"},
                     }
                 ],
-                "responses": {"200": _json("The message", "MessageAnswer")},
+                "responses": {"200": _json("The message", "StatusAnswer")},
             }
         },
     }
@@ -95,13 +115,15 @@ def _post(
     summary: str, name: str, body: type[msgspec.Struct], answer: type[msgspec.Struct]
 ) -> dict[str, Any]:
     content = {"application/json": {"schema": {"$ref": REF.format(name=body.__name__)}}}
+    success = _json(answer.__doc__ or summary, answer.__name__)
     return {
         "tags": ["Messages"],
         "summary": summary,
         "description": body.__doc__,
         "operationId": name,
+        "parameters": [IDEMPOTENCY_KEY],
         "requestBody": {"required": True, "content": content},
-        "responses": {"200": _json(answer.__doc__ or summary, answer.__name__)},
+        "responses": {"200": success | {"headers": {idempotency.REPLAY: IDEMPOTENT_REPLAY}}},
     }
 
 

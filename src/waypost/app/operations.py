@@ -6,8 +6,7 @@ from pydantic import BaseModel
 
 from waypost.app import migrate
 from waypost.app.metrics import Backlog, exposition
-from waypost.app.presence import WORKER
-from waypost.devices import pools
+from waypost.devices import leases, pools
 from waypost.kit.db import DatabaseAway, Tx
 from waypost.kit.routing import Db, Time, contract_router
 from waypost.queue import depths
@@ -70,6 +69,7 @@ async def _checks(db: Db) -> dict[str, bool]:
     try:
         async with db.read() as tx:
             schema = await migrate.current(tx) == migrate.newest()
-        return {"database": True, "schema": schema, "worker": await db.is_present(WORKER)}
+            worker = schema and await leases.workers(tx) > 0
+        return {"database": True, "schema": schema, "worker": worker}
     except DatabaseAway:
         return {"database": False, "schema": False, "worker": False}

@@ -3,27 +3,31 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
 from random import SystemRandom
 from uuid import UUID
 
-from waypost.app.presence import WORKER
+from waypost.devices import leases
+from waypost.dispatch.alarm_clock import AlarmClock
 from waypost.dispatch.dispatch import Dispatch
 from waypost.dispatch.housekeeping import Housekeeping
 from waypost.drivers.registry import makers
+from waypost.fleet.fetch import Fetching
 from waypost.fleet.fleet import Fleet
+from waypost.fleet.tenure import Tenure
+from waypost.intake.callbacks import Callbacks
 from waypost.kit.clock import Clock, SystemClock
 from waypost.kit.config import Settings
 from waypost.kit.db import CommitUnknown, Database, DatabaseAway
 from waypost.kit.ids import Ids
 from waypost.kit.listen import Listener
 from waypost.kit.log import get
-from waypost.queue.bell import CHANNEL
-from waypost.queue.lanes import HEARTBEAT_TIMEOUT
+from waypost.kit.seal import sealer
+from waypost.media.shelf import DeviceShelf
+from waypost.queue import bell
 
 LAST_SECONDS = 2.0
 CLOSE_SECONDS = 1.0
-"""What a stop keeps for giving back claims and closing devices, and for the database."""
+"""What a stop keeps for giving pools away and closing devices, and for the database."""
 
 log = get(__name__)
 
@@ -32,21 +36,19 @@ class _Stopped(Exception):
     """Ends the group of the worker's tasks."""
 
 
-async def run_worker(
-    settings: Settings,
-    database_url: str,
-    stop: asyncio.Event,
-    patience: timedelta = HEARTBEAT_TIMEOUT,
-) -> None:
-    """Send until `stop`, then finish what is under way; `patience` is that with dead workers."""
+async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event) -> None:
+    """Send until `stop`, then finish what is under way."""
     clock = SystemClock()
-    db = Database(database_url, settings.database_pool_size, WORKER)
-    await db.open()
+    id, random = Ids(clock).new(), SystemRandom().random
+    name = leases.session_name(id)
+    db = Database(database_url, settings.database_pool_size, name)
+    beats = Database(database_url, 1, name)  # which never wait for a connection
     try:
-        worker = _Worker(settings, db, clock, Ids(clock).new(), SystemRandom().random, patience)
-        await worker.run(stop)
+        await db.open()
+        await beats.open()
+        await _Worker(settings, db, beats, clock, id, random).run(stop)
     finally:
-        await _close(db)
+        await _close(db, beats)
 
 
 class _Worker:
@@ -56,66 +58,88 @@ class _Worker:
         self,
         settings: Settings,
         db: Database,
+        beats: Database,
         clock: Clock,
         id: UUID,
         random: Callable[[], float],
-        patience: timedelta,
     ) -> None:
         self._settings = settings
         self._db = db
+        self._beats = beats
         self._clock = clock
         self._id = id
         self._random = random
-        self._patience = patience
+        self._patience = max(0.0, settings.stop_seconds - LAST_SECONDS - CLOSE_SECONDS)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop."""
         try:
             async with asyncio.TaskGroup() as group:
-                fleet, dispatch = self._build(group)
+                tenure, fleet, dispatch = self._build(group)
                 hearing = group.create_task(fleet.hear())
-                listener = Listener(self._db.url, {CHANNEL: dispatch.hear})
-                housekeeping = Housekeeping(self._db, self._clock)
-                for loop in (fleet, dispatch, listener, housekeeping):
+                hearers = {bell.CHANNEL: dispatch.hear, leases.CHANNEL: tenure.hear}
+                listener = Listener(self._db.url, hearers)
+                housekeeping = Housekeeping(self._db, self._clock, self._settings.retention_days)
+                alarm_clock = AlarmClock(self._db, self._clock)
+                callbacks = Callbacks(self._db, sealer(self._settings), self._clock)
+                most = self._settings.media_bytes_per_account
+                fetching = Fetching(self._db, fleet.drivers, self._clock, self._random, most)
+                for loop in (
+                    tenure,
+                    fleet,
+                    dispatch,
+                    listener,
+                    callbacks,
+                    fetching,
+                    alarm_clock,
+                    housekeeping,
+                ):
                     group.create_task(loop.run())
                 log.info("worker.started", worker_id=self._id)
                 await stop.wait()
-                await self._finish(fleet, dispatch, hearing)
+                await self._finish(tenure, fleet, dispatch, hearing)
                 raise _Stopped
         except* _Stopped:
             log.info("worker.stopped", worker_id=self._id)
 
-    def _build(self, group: asyncio.TaskGroup) -> tuple[Fleet, Dispatch]:
-        drivers = makers(self._settings, self._clock, self._random)
-        fleet = Fleet(self._db, drivers, self._clock, group.create_task)
-        dispatch = Dispatch(
-            self._db,
-            self._id,
-            fleet,
-            self._clock,
-            self._random,
-            group.create_task,
-            self._patience,
+    def _build(self, group: asyncio.TaskGroup) -> tuple[Tenure, Fleet, Dispatch]:
+        spawn, settings = group.create_task, self._settings
+        tenure = Tenure(
+            self._beats, self._id, self._clock, spawn, settings.lease_seconds, self._patience
         )
-        fleet.on_change = dispatch.look
-        return fleet, dispatch
+        drivers = makers(settings, self._clock, self._random, sealer(settings), self._shelf)
+        fleet = Fleet(self._db, drivers, tenure, self._clock, self._random, spawn)
+        dispatch = Dispatch(
+            self._db, self._id, fleet, tenure, self._clock, self._random, spawn, settings
+        )
 
-    async def _finish(self, fleet: Fleet, dispatch: Dispatch, hearing: asyncio.Task[None]) -> None:
-        patience = self._settings.stop_seconds - LAST_SECONDS - CLOSE_SECONDS
-        try:
-            async with asyncio.timeout(max(0.0, patience)):
-                await dispatch.stop()
-        except TimeoutError:
-            # They stay `Sending`; who takes over finds them so.
-            log.warning("worker.left_under_way")
+        def look() -> None:
+            fleet.look()
+            dispatch.look()
+
+        async def let_go(pool_id: int) -> None:
+            await dispatch.let_go(pool_id)
+            await fleet.let_go(pool_id)
+
+        tenure.on_change, tenure.let_go = look, let_go
+        fleet.on_change = dispatch.look
+        return tenure, fleet, dispatch
+
+    def _shelf(self, device_id: int) -> DeviceShelf:
+        return DeviceShelf(self._db, self._clock, device_id)
+
+    async def _finish(
+        self, tenure: Tenure, fleet: Fleet, dispatch: Dispatch, hearing: asyncio.Task[None]
+    ) -> None:
         with suppress(TimeoutError, DatabaseAway, CommitUnknown):
-            async with asyncio.timeout(LAST_SECONDS):
-                await dispatch.release()
+            async with asyncio.timeout(self._patience + LAST_SECONDS):
+                await tenure.leave()
+                await dispatch.drain()
                 await fleet.close()
                 await hearing
 
 
-async def _close(db: Database) -> None:
+async def _close(*databases: Database) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(CLOSE_SECONDS):
-            await db.close()
+            await asyncio.gather(*(database.close() for database in databases))

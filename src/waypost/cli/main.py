@@ -8,6 +8,7 @@ import typer
 from waypost.cli import admin
 from waypost.cli.errors import as_sentences
 from waypost.cli.options import read_settings
+from waypost.kit.config import OF_API, OF_WORKER
 
 app = typer.Typer(
     name="waypost",
@@ -39,7 +40,7 @@ def serve(
     from waypost.cli import serve as command
 
     flags = {"host": host, "port": port, "data_dir": data_dir, "api_processes": api_processes}
-    command.serve(read_settings(config, flags, serves=True), with_worker=not no_worker)
+    command.serve(read_settings(config, flags, OF_API), with_worker=not no_worker)
 
 
 @app.command()
@@ -53,7 +54,7 @@ def worker(
     """Run a worker alone, beside API processes that run elsewhere."""
     from waypost.cli import serve as command
 
-    command.worker(read_settings(config, {"data_dir": data_dir}), metrics_port)
+    command.worker(read_settings(config, {"data_dir": data_dir}, OF_WORKER), metrics_port)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from waypost.app.child import Orders
-from waypost.app.first_start import FirstStart, jwt_secret, prepare
+from waypost.app.first_start import FirstStart, join, prepare, with_keys, with_seal_key
 from waypost.app.metrics import shared_dir
 from waypost.app.migrate import migrate as run_migrations
 from waypost.app.supervisor import (
@@ -50,9 +50,9 @@ def serve(settings: Settings, with_worker: bool) -> None:
     with shared_dir() as metrics:
         try:
             url = settings.database_url or _start(embedded)
+            settings = with_keys(settings)
             first = asyncio.run(prepare(settings, url, SystemClock()))
             _introduce(settings, first)
-            settings = replace(settings, jwt_secret=jwt_secret(settings))
             for orders in _orders(settings, url, with_worker, listening.fileno()):
                 supervisor.children.append(Child(orders, metrics))
             supervisor.start()
@@ -71,7 +71,8 @@ def worker(settings: Settings, metrics_port: int | None) -> None:
     is_wanted = True
     while is_wanted:
         with database_url(settings) as url:
-            asyncio.run(run_migrations(url))
+            settings = with_seal_key(settings)
+            asyncio.run(join(settings, url, SystemClock()))
             is_wanted = uvloop.run(_work(settings, url))
 
 
@@ -127,11 +128,12 @@ def _start(embedded: Embedded | None) -> str:
 
 
 def _orders(settings: Settings, url: str, with_worker: bool, listening_fd: int) -> list[Orders]:
-    queue_type: QueueType = "embedded" if with_worker else "docker"
+    workers = settings.worker_processes if with_worker else 0
+    queue_type: QueueType = "embedded" if workers else "docker"
     settings = replace(settings, stop_seconds=stop_seconds_of_children(settings.stop_seconds))
     api = Orders("api", settings, url, queue_type, listening_fd)
-    beside = [Orders("worker", settings, url, queue_type, None)] if with_worker else []
-    return [api] * settings.api_processes + beside
+    worker = Orders("worker", settings, url, queue_type, None)
+    return [api] * settings.api_processes + [worker] * workers
 
 
 def _introduce(settings: Settings, first: FirstStart) -> None:
