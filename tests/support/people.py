@@ -15,7 +15,7 @@ from waypost.kit.limits import Limiter
 from waypost.kit.web import Exchange
 
 PASSWORD = "password123"
-SETTINGS = Settings(jwt_secret="s" * 32)
+SETTINGS = Settings(jwt_secret="s" * 32, seal_key="k" * 32)
 
 
 async def opened(

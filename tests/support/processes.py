@@ -118,6 +118,16 @@ def started(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[bytes]
             process.kill()
 
 
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """A process that does nothing for the length of the block."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def marked(mark: str) -> list[int]:
     """The pids of the living processes that have this mark in their environment."""
     wanted = f"WAYPOST_{MARK}={mark}".encode()

@@ -16,12 +16,17 @@ class Loss(Enum):
 
 
 class Relay:
-    """Passes bytes on; breaks one connection at its next COMMIT when told to."""
+    """Passes bytes on; breaks one connection at its next COMMIT when told to.
+
+    With `after`, only a connection on which this was said since.
+    """
 
     def __init__(self, url: str) -> None:
         self._target = urlsplit(url)
         self.loss = Loss.NONE
+        self.after = b""
         self.url = ""
+        self._clients: set[asyncio.StreamWriter] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Relay"]:
@@ -36,13 +41,18 @@ class Relay:
             yield self
         finally:
             server.close()
+            for client in self._clients:
+                client.transport.abort()
 
     async def _serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        self._clients.add(back)
         answers, server = await self._connect()
         pumping = asyncio.create_task(_pump(answers, back))
+        is_next = False
         try:
             while data := await client.read(65536):
-                if self.loss is Loss.NONE or b"COMMIT" not in data:
+                is_next = is_next or self.after in data
+                if self.loss is Loss.NONE or not is_next or b"COMMIT" not in data:
                     server.write(data)
                     continue
                 if self.loss is Loss.AFTER:
@@ -56,6 +66,7 @@ class Relay:
             pumping.cancel()
             server.close()
             back.transport.abort()
+            self._clients.discard(back)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         folder = parse_qs(self._target.query).get("host")

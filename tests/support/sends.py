@@ -4,20 +4,26 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from itertools import count
 
 from waypost.credits import ledger
 from waypost.credits.model import Kind, Move
 from waypost.kit.clock import SystemClock
 from waypost.kit.db import Database, Tx
 from waypost.kit.ids import Ids
-from waypost.messages.accept import Accept, Submission
+from waypost.messages.accept import Accept
+from waypost.messages.attached import Attached
+from waypost.messages.backlog import Backlog
 from waypost.messages.group_commit import GroupCommit
 from waypost.messages.model import Class
+from waypost.messages.options import PLAIN, Options
 from waypost.messages.schemas import Content, Recipient
+from waypost.messages.submission import Repeatable, Submission
 from waypost.queue.bell import Bell
 
 CLOCK = SystemClock()
 DAY = timedelta(days=1)
+_NEW = count(1_000_000)
 
 
 async def wallet(db: Database, account_id: int, credits: int) -> None:
@@ -48,16 +54,33 @@ def single(
     *,
     template_id: int | None = None,
     variables: dict[str, object] | None = None,
+    media: Attached | None = None,
+    options: Options = PLAIN,
+    repeatable: Repeatable | None = None,
 ) -> Submission:
     """One message to one number."""
-    content = Content(text if template_id is None else None, template_id, variables or {})
-    return Submission(account_id, 1, Class.SINGLE, content, (Recipient(number, {}),))
+    said = text if template_id is None else None
+    content = Content(said, template_id, variables or {}, media)
+    recipients = (Recipient(number, {}),)
+    return Submission(
+        account_id, 1, Class.SINGLE, content, recipients, options, repeatable=repeatable
+    )
 
 
-def bulk(account_id: int, size: int, text: str = "Hello") -> Submission:
-    """The same text to many numbers."""
-    recipients = [Recipient(f"2782{1_000_000 + n}", {}) for n in range(size)]
-    return Submission(account_id, 1, Class.BULK, Content(text, None, {}), recipients)
+def bulk(
+    account_id: int,
+    size: int,
+    text: str = "Hello",
+    *,
+    options: Options = PLAIN,
+    repeatable: Repeatable | None = None,
+) -> Submission:
+    """The same text to many numbers, to which nothing was sent before."""
+    recipients = [Recipient(f"2782{next(_NEW):07}", {}) for _ in range(size)]
+    content = Content(text, None, {})
+    return Submission(
+        account_id, 1, Class.BULK, content, recipients, options, repeatable=repeatable
+    )
 
 
 def accept() -> Accept:
@@ -65,9 +88,12 @@ def accept() -> Accept:
 
 
 @asynccontextmanager
-async def group_commit(db: Database, committers: int = 2) -> AsyncIterator[GroupCommit]:
+async def group_commit(
+    db: Database, committers: int = 2, backlog: Backlog | None = None
+) -> AsyncIterator[GroupCommit]:
     """A group commit at work; at the end it commits what is left."""
-    commit = GroupCommit(db, accept(), Bell(db), most=256, committers=committers)
+    backlog = backlog or Backlog(db, CLOCK, per_account=10**9, per_pool=10**9)
+    commit = GroupCommit(db, accept(), backlog, Bell(db), most=256, committers=committers)
     running = asyncio.create_task(commit.run())
     try:
         yield commit

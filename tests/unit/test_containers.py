@@ -110,11 +110,15 @@ def test_secrets_have_no_default_and_a_missing_one_stops_the_start_with_a_senten
     required = {m["name"] for m in VARIABLE.finditer(text) if m["rest"].startswith(":?")}
     named = {m["name"] for m in VARIABLE.finditer(text)}
 
-    assert (
-        required == named == {"POSTGRES_PASSWORD", "WAYPOST_JWT_SECRET", "WAYPOST_ADMIN_PASSWORD"}
-    )
+    assert required == named
+    assert named == {
+        "POSTGRES_PASSWORD",
+        "WAYPOST_JWT_SECRET",
+        "WAYPOST_SEAL_KEY",
+        "WAYPOST_ADMIN_PASSWORD",
+    }
     for _, environment in environments("compose.scale.yaml"):
-        secrets = [v for k, v in environment.items() if k.endswith(("SECRET", "PASSWORD"))]
+        secrets = [v for k, v in environment.items() if k.endswith(("SECRET", "KEY", "PASSWORD"))]
         assert all(VARIABLE.fullmatch(value) for value in secrets)
 
 
