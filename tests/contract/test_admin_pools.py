@@ -241,6 +241,10 @@ def test_stats_tell_the_hours_and_the_pools(admin: Client, server: Server) -> No
         "read",
         "failed",
         "expired",
+        "scheduled",
+        "queued",
+        "uncertain",
+        "cancelled",
     }
     (load,) = [each for each in stats["pools"] if each["id"] == pool["id"]]
     assert load == {

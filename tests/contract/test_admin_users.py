@@ -68,6 +68,8 @@ def test_an_account_is_created_with_all_it_is_given(server: Server, admin: Clien
         "is_active": True,
         "pool_id": 1,
         "rate_limits": {},
+        "weight": 1,
+        "on_uncertain": "hold",
         "created_at": user["created_at"],
     }
     assert user["created_at"].endswith("Z")
@@ -144,6 +146,18 @@ def test_limits_of_an_account_hold_from_the_next_request_on(admin: Client, membe
     assert member.get(PROFILE).headers["ratelimit-limit"] == "300"
 
 
+@pytest.mark.parametrize("weight", [100, 7, 1])
+def test_an_accounts_share_of_its_pool_is_set_and_shown(
+    admin: Client, member: Client, weight: int
+) -> None:
+    user = admin.patch(path(member), {"weight": weight})
+
+    assert user.json()["weight"] == weight
+    assert admin.get(path(member)).json() == user.json()
+    listed = admin.get(USERS + "?per_page=100").json()["users"]
+    assert user.json() in listed
+
+
 def test_who_becomes_an_admin_is_one_at_once(admin: Client, member: Client) -> None:
     assert_refused(member.get(USERS), 403, "FORBIDDEN")
 
@@ -174,7 +188,12 @@ def test_a_password_set_by_an_admin_ends_the_sessions(
         ({"rate_limits": {"auth": "5/minute"}}, "rate_limits.auth"),
         ({"rate_limits": "off"}, "rate_limits"),
         ({"is_active": 1}, "is_active"),
-        ({"weight": 2}, "weight"),
+        ({"weight": 0}, "weight"),
+        ({"weight": 101}, "weight"),
+        ({"weight": 10**30}, "weight"),
+        ({"weight": 1.5}, "weight"),
+        ({"weight": True}, "weight"),
+        ({"on_uncertain": "fail"}, "on_uncertain"),
     ],
 )
 def test_a_bad_change_is_refused_by_its_field(

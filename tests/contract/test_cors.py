@@ -36,7 +36,8 @@ def test_an_answer_may_be_read_by_a_page_of_ours_and_by_no_other(server: Server,
     ours, foreign = _ask(server, name, OURS), _ask(server, name, FOREIGN)
 
     assert ours.headers["access-control-allow-origin"] == OURS
-    assert "Retry-After" in ours.headers["access-control-expose-headers"]
+    exposed = set(ours.headers["access-control-expose-headers"].split(", "))
+    assert {"Retry-After", "Idempotent-Replay"} <= exposed
     assert "access-control-allow-origin" not in foreign.headers
     assert ours.status_code == foreign.status_code
 
@@ -45,7 +46,7 @@ def test_a_page_of_ours_may_send(server: Server) -> None:
     asked = {
         "Origin": OURS,
         "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "authorization,content-type",
+        "Access-Control-Request-Headers": "authorization,content-type,idempotency-key",
     }
     allowed = httpx.options(server.url + SEND, headers=asked)
     foreign = httpx.options(server.url + SEND, headers=asked | {"Origin": FOREIGN})
@@ -53,7 +54,7 @@ def test_a_page_of_ours_may_send(server: Server) -> None:
     assert allowed.status_code == 200
     assert "POST" in allowed.headers["access-control-allow-methods"]
     headers = allowed.headers["access-control-allow-headers"].lower()
-    assert {"authorization", "content-type"} <= set(headers.split(", "))
+    assert {"authorization", "content-type", "idempotency-key"} <= set(headers.split(", "))
     assert foreign.status_code == 400
 
 

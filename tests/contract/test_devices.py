@@ -7,12 +7,29 @@ from typing import Any
 import pytest
 
 from tests.support.client import Client, assert_refused
+from tests.support.processes import until
 from tests.support.server import Server
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 DEVICES = "/api/devices"
 POOLS = "/api/admin/pools"
 ACTIONS = ["connect", "disconnect", "logout", "pause", "resume"]
+FREE = {
+    "per_second": None,
+    "per_minute": None,
+    "spacing": None,
+    "daily_cap": None,
+    "warm_up": None,
+    "quiet_hours": None,
+}
+LIKE_A_PHONE = {
+    **FREE,
+    "per_minute": 20,
+    "spacing": [2.0, 4.0],
+    "daily_cap": 1000,
+    "warm_up": {"days": 14, "first_day": 20},
+}
+QUIET = {"from": "21:00", "to": "08:00", "timezone": "Africa/Johannesburg"}
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +99,9 @@ def test_a_sandbox_device_is_connected_on_creation(admin: Client) -> None:
         "is_paused": False,
         "reason": None,
         "simulated": True,
+        "pacing": FREE,
+        "rests_until": None,
+        "number": None,
         "created_at": created["created_at"],
         "config": {"rate": 5, "read_seconds": 1.5},
     }
@@ -146,6 +166,32 @@ def test_a_change_leaves_what_it_does_not_name(admin: Client, elsewhere: dict[st
     assert tuned == {**moved, "config": {"delivered_seconds": 0}}
     assert same == tuned
     assert audited(admin, f"device:{created['id']}").count("device.changed") == 4
+
+
+def test_a_device_shows_everybody_the_pacing_that_it_keeps(admin: Client, member: Client) -> None:
+    like_a_phone = create(admin, "like a phone", config={"like": "linked"})
+    own = create(admin, "own pace", pacing={"per_second": 2, "quiet_hours": QUIET})
+
+    assert like_a_phone["pacing"] == LIKE_A_PHONE
+    assert own["pacing"] == {**FREE, "per_second": 2.0, "quiet_hours": QUIET}
+    assert member.get(path(own)).json()["pacing"] == own["pacing"]
+
+
+def test_a_pacing_replaces_the_former_one_and_null_is_as_usual(admin: Client) -> None:
+    created = create(admin, "repaced", config={"like": "linked"}, pacing={"per_minute": 5})
+
+    def change(pacing: Any) -> Any:
+        answer = admin.patch(path(created), {"pacing": pacing})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["pacing"]
+
+    assert created["pacing"] == {**LIKE_A_PHONE, "per_minute": 5}
+    assert change(None) == created["pacing"]
+    assert change({"daily_cap": 10}) == {**LIKE_A_PHONE, "daily_cap": 10}
+    shown = change({"daily_cap": None, "quiet_hours": QUIET})
+    assert shown == {**LIKE_A_PHONE, "quiet_hours": QUIET}
+    assert change(shown) == shown
+    assert change({}) == LIKE_A_PHONE
 
 
 def test_states_are_wanted_and_shown(admin: Client) -> None:
@@ -220,7 +266,21 @@ def test_a_name_is_taken_once_whatever_its_case(admin: Client) -> None:
         ({"config": {"read_seconds": 3601}}, "config.read_seconds"),
         ({"config": {"read_seconds": float("nan")}}, "config.read_seconds"),
         ({"config": {"speed": 1}}, "config.speed"),
+        ({"config": {"like": "pigeon"}}, "config.like"),
+        ({"config": {"deduplicates": 1}}, "config.deduplicates"),
         ({"config": []}, "config"),
+        ({"pacing": {"speed": 1}}, "pacing.speed"),
+        ({"pacing": {"per_second": 0}}, "pacing.per_second"),
+        ({"pacing": {"per_minute": 1.5}}, "pacing.per_minute"),
+        ({"pacing": {"spacing": [4, 2]}}, "pacing.spacing"),
+        ({"pacing": {"spacing": [1]}}, "pacing.spacing"),
+        ({"pacing": {"daily_cap": 0}}, "pacing.daily_cap"),
+        ({"pacing": {"warm_up": {"days": 3}}}, "pacing.warm_up.first_day"),
+        ({"pacing": {"warm_up": {"days": 3, "first_day": 1}}}, "pacing.warm_up"),
+        ({"pacing": {"quiet_hours": {**QUIET, "from": "9pm"}}}, "pacing.quiet_hours.from"),
+        ({"pacing": {"quiet_hours": {**QUIET, "to": "21:00"}}}, "pacing.quiet_hours"),
+        ({"pacing": {"quiet_hours": {**QUIET, "timezone": "Mars"}}}, "pacing.quiet_hours.timezone"),
+        ({"pacing": []}, "pacing"),
     ],
 )
 def test_each_wrong_field_is_named(admin: Client, change: dict[str, Any], wrong: str) -> None:
@@ -232,7 +292,7 @@ def test_each_wrong_field_is_named(admin: Client, change: dict[str, Any], wrong:
 def test_a_kind_that_is_not_there_is_told_which_are(admin: Client) -> None:
     answer = admin.post(DEVICES, {"name": "phone", "kind": "linked"})
 
-    assert "kind: must be one of: sandbox" in answer.json()["message"]
+    assert "kind: must be one of: sandbox, cloud" in answer.json()["message"]
 
 
 @pytest.mark.parametrize("id", ["0", "-1", "x", str(2**63)])
@@ -248,6 +308,12 @@ def test_the_answer_of_a_send_counts_the_devices_that_can_take_it(
     sender = Client.member(server, "counter")
     admin.patch(f"/api/admin/users/{sender.id}", {"pool_id": pool["id"]})
     devices = [create(admin, f"counted-{n}", pool_id=pool["id"]) for n in range(3)]
+
+    def are_up() -> bool:
+        listed = admin.get(POOLS).json()["pools"]
+        return [p["available_devices"] for p in listed if p["id"] == pool["id"]] == [3]
+
+    until(are_up, "a worker has connected the devices")
     admin.post(path(devices[0], "/pause"))
 
     answer = sender.post(
@@ -286,6 +352,160 @@ def test_a_look_up_takes_up_to_200_numbers(member: Client, body: Any, wrong: str
     answer = member.post(f"{DEVICES}/check-numbers", body)
 
     assert_refused(answer, 400, "INVALID_REQUEST", wrong)
+
+
+CONFIG = {
+    "phone_number_id": "1000001",
+    "business_account_id": "2000001",
+    "graph_url": "http://127.0.0.1:9",
+}
+SECRETS = {
+    "access_token": "EAAG-the-access-token",
+    "app_secret": "the-app-secret-of-the-app",
+    "verify_token": "the-verify-token-of-the-app",
+}
+
+
+def official(admin: Client, name: str, number: str, **more: Any) -> dict[str, Any]:
+    config = {**CONFIG, **SECRETS, "phone_number_id": number}
+    return create(admin, name, kind="cloud", config=config, **more)
+
+
+def test_an_official_number_is_connected_on_creation_and_its_secrets_are_not_shown(
+    admin: Client, member: Client, elsewhere: dict[str, Any]
+) -> None:
+    created = official(admin, "official", "1", pool_id=elsewhere["id"])
+
+    assert (created["kind"], created["simulated"]) == ("cloud", False)
+    assert (created["status"], created["since"]) == ("connected", created["created_at"])
+    assert created["config"] == {**CONFIG, "phone_number_id": "1"}
+    assert created["pacing"] == {**FREE, "per_second": 70.0}
+    assert created["number"] is None
+
+
+def test_secrets_are_write_only(admin: Client, server: Server) -> None:
+    created = official(admin, "discreet", "2")
+    where = path(created)
+    anew = {name: f"{secret}-anew" for name, secret in SECRETS.items()}
+    refused = {**CONFIG, **SECRETS, "phone_number_id": "x"}
+
+    answers = [
+        admin.get(where),
+        admin.get(DEVICES),
+        admin.patch(where, {"config": anew}),
+        admin.patch(where, {"config": refused}),
+        admin.post(DEVICES, {"name": "again", "kind": "cloud", "config": refused}),
+        admin.post(DEVICES, {"name": "again", "kind": "sandbox", "config": SECRETS}),
+        admin.post(DEVICES, {"name": "discreet", "kind": "cloud", "config": {**CONFIG, **SECRETS}}),
+        admin.get("/api/admin/audit?per_page=100"),
+        admin.delete(where),
+    ]
+
+    assert [answer.status_code for answer in answers] == [
+        200,
+        200,
+        200,
+        400,
+        400,
+        400,
+        409,
+        200,
+        200,
+    ]
+    said = "".join(answer.text for answer in answers) + server.log
+    assert not [secret for secret in (*SECRETS.values(), *anew.values()) if secret in said]
+
+
+def test_the_audit_log_tells_that_a_secret_was_given_but_not_which(admin: Client) -> None:
+    created = official(admin, "audited", "3")
+
+    entries = admin.get("/api/admin/audit?per_page=100").json()["entries"]
+    [made] = [entry for entry in entries if entry["target"] == f"device:{created['id']}"]
+
+    assert made["detail"]["config"]["phone_number_id"] == "3"
+    assert made["detail"]["config"]["access_token"] == "**********"
+
+
+def test_a_token_is_renewed_by_itself(admin: Client) -> None:
+    created = official(admin, "renewed", "4")
+
+    renewed = admin.patch(path(created), {"config": {"access_token": "EAAG-another"}})
+
+    assert renewed.status_code == 200, renewed.text
+    assert renewed.json()["config"] == created["config"]
+
+
+def test_a_configuration_replaces_all_that_is_not_secret(admin: Client) -> None:
+    created = official(admin, "replaced", "5")
+
+    ids = {"phone_number_id": "6", "business_account_id": "7"}
+    replaced = admin.patch(path(created), {"config": ids})
+    half = admin.patch(path(created), {"config": {"phone_number_id": "8"}})
+
+    assert replaced.json()["config"] == ids
+    assert_refused(half, 400, "INVALID_REQUEST", "config")
+
+
+def test_a_number_is_one_device(admin: Client) -> None:
+    official(admin, "first", "9")
+    second = official(admin, "second", "10")
+
+    config = {**CONFIG, **SECRETS, "phone_number_id": "9"}
+    again = admin.post(DEVICES, {"name": "third", "kind": "cloud", "config": config})
+    changed = admin.patch(path(second), {"config": config})
+
+    assert_refused(again, 409, "CONFLICT")
+    assert_refused(changed, 409, "CONFLICT")
+    assert "phone_number_id" in again.json()["message"]
+
+
+def test_a_configuration_fits_its_kind_of_device(admin: Client) -> None:
+    sandbox, cloud = create(admin, "plain"), official(admin, "fitting", "11")
+
+    for device, config in ((sandbox, {"access_token": "x"}), (cloud, {"rate": 5}), (cloud, {})):
+        answer = admin.patch(path(device), {"config": config})
+        assert_refused(answer, 400, "INVALID_REQUEST", "config")
+        assert admin.get(path(device)).json()["config"] == device["config"]
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"phone_number_id": None}, "config.phone_number_id"),
+        ({"phone_number_id": "+1 555"}, "config.phone_number_id"),
+        ({"phone_number_id": 1000001}, "config.phone_number_id"),
+        ({"phone_number_id": ""}, "config.phone_number_id"),
+        ({"business_account_id": "a/b"}, "config.business_account_id"),
+        ({"access_token": None}, "config.access_token"),
+        ({"access_token": ""}, "config.access_token"),
+        ({"access_token": "two words"}, "config.access_token"),
+        ({"access_token": "line\nX-Header: value"}, "config.access_token"),
+        ({"access_token": "x" * 4097}, "config.access_token"),
+        ({"app_secret": "gehe\u00edm"}, "config.app_secret"),
+        ({"app_secret": 5}, "config.app_secret"),
+        ({"verify_token": "a\0b"}, "config.verify_token"),
+        ({"graph_url": "http://graph.example.com"}, "config.graph_url"),
+        ({"graph_url": "https://user@graph.example.com"}, "config.graph_url"),
+        ({"graph_url": "graph.example.com"}, "config.graph_url"),
+        ({"rate": 5}, "config.rate"),
+    ],
+)
+def test_each_wrong_field_of_a_number_is_named(
+    admin: Client, change: dict[str, Any], wrong: str
+) -> None:
+    config = {**CONFIG, **SECRETS, "phone_number_id": "12", **change}
+    answer = admin.post(DEVICES, {"name": "wrong", "kind": "cloud", "config": config})
+
+    assert_refused(answer, 400, "INVALID_REQUEST", wrong)
+
+
+@pytest.mark.parametrize("config", [None, [], "x"], ids=["none", "list", "text"])
+def test_an_official_number_needs_a_configuration(admin: Client, config: Any) -> None:
+    answer = admin.post(DEVICES, {"name": "bare", "kind": "cloud", "config": config})
+    without = admin.post(DEVICES, {"name": "bare", "kind": "cloud"})
+
+    assert_refused(answer, 400, "INVALID_REQUEST", "config")
+    assert_refused(without, 400, "INVALID_REQUEST", "config")
 
 
 def test_a_pool_without_a_device_looks_nothing_up(admin: Client, server: Server) -> None:

@@ -66,7 +66,8 @@ def test_while_the_database_is_away_and_after(tmp_path: Path) -> None:
     postgres = Embedded(tmp_path / "database")
     url = postgres.start()
     try:
-        with Server.started(tmp_path / "server", DATABASE_URL=url, JWT_SECRET="s" * 48) as server:
+        keys = {"JWT_SECRET": "s" * 48, "SEAL_KEY": "k" * 48}
+        with Server.started(tmp_path / "server", DATABASE_URL=url, **keys) as server:
             token = server.admin()
             _kill(tmp_path / "database")
             _see_it_unavailable(server, token)

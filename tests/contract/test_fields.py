@@ -30,6 +30,10 @@ WRONG_IN_SEND = {
     "message": KINDS.keys() - {"text"},
     "template_id": KINDS.keys() - {"number"},
     "variables": KINDS.keys() - {"object"},
+    "device_id": KINDS.keys() - {"number"},
+    "send_at": KINDS.keys(),
+    "expires_in": KINDS.keys() - {"number"},
+    "reference": KINDS.keys() - {"text"},
 }
 WRONG_IN_BULK = {
     "numbers": KINDS.keys(),
@@ -37,6 +41,9 @@ WRONG_IN_BULK = {
     "message": KINDS.keys() - {"text"},
     "template_id": KINDS.keys() - {"number"},
     "variables": KINDS.keys() - {"object"},
+    "send_at": KINDS.keys(),
+    "expires_in": KINDS.keys() - {"number"},
+    "reference": KINDS.keys() - {"text"},
 }
 
 GOOD_SEND = {"number": NUMBER, "message": "Hello"}
@@ -206,7 +213,7 @@ def test_too_few_or_many_are_told_in_plain_words(
         (BULK, GOOD_BULK | {"numbers": []}, {"numbers"}),
         (BULK, GOOD_BULK | {"numbers": ["abc", "", "12"]}, {"numbers"}),
         (BULK, GOOD_BULK | {"recipients": [{"number": NUMBER}]}, {"recipients"}),
-        (BULK, {"message": "Hello", "recipients": [{"number": NUMBER, "x": 1}]}, {"recipients[0]"}),
+        (BULK, {"message": "Hi", "recipients": [{"number": NUMBER, "x": 1}]}, {"recipients[0].x"}),
         (BULK, GOOD_BULK | {"number": NUMBER}, {"number"}),
         ("/api/auth/login", {"username": "fields"}, {"password"}),
         ("/api/auth/login", {"username": 1, "password": []}, {"username", "password"}),

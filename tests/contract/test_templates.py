@@ -13,6 +13,10 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 TEMPLATES = "/api/templates"
 BODY = "Hello {{name}}, your order {{ order_id }} is on its way, {{name}}."
 
+UNKNOWN = {"status": None, "category": None, "quality": None, "reason": None}
+LINK = "https://example.com/a.png"
+KEPT = "med_01920000000070008000000000000000"
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -54,12 +58,101 @@ def test_a_template_is_created_and_shown(ann: Client) -> None:
         "body": BODY,
         "language": "en",
         "category": "utility",
-        "provider": provider,
+        "provider": {
+            **provider,
+            "parameter_format": "positional",
+            "header": None,
+            "buttons": [],
+            **UNKNOWN,
+        },
         "variables": ["name", "order_id"],
         "created_at": created["created_at"],
         "updated_at": created["created_at"],
     }
     assert ann.get(path(created)).json() == created
+
+
+def test_an_approved_template_is_shown_with_all_its_parts(ann: Client) -> None:
+    provider = {
+        "name": "n" * 512,
+        "language": "de",
+        "variables": ["name"],
+        "parameter_format": "named",
+        "header": {"variables": ["shop"]},
+        "buttons": [{"index": 1, "kind": "url", "variable": "path"}],
+    }
+    created = create(ann, "all parts", "Hello {{name}}", provider=provider)
+
+    shown = {**provider, "header": {"variables": ["shop"], "media": None}, **UNKNOWN}
+    assert created["provider"] == shown
+    assert created["variables"] == ["name", "shop", "path"]
+    assert ann.get(path(created)).json() == created
+
+
+@pytest.mark.parametrize(
+    "media",
+    [
+        {"type": "image"},
+        {"type": "video", "url": LINK},
+        {"type": "document", "media_id": KEPT, "filename": "bill.pdf"},
+    ],
+    ids=["each send brings one", "at a link", "kept here"],
+)
+def test_a_header_may_show_a_file(ann: Client, media: dict[str, str]) -> None:
+    provider = {"name": "p", "language": "en", "header": {"media": media}}
+    created = create(ann, f"shows {media['type']}", "Hello", provider=provider)
+
+    nothing = {"url": None, "media_id": None, "filename": None}
+    assert created["provider"]["header"] == {"variables": [], "media": nothing | media}
+
+
+@pytest.mark.parametrize(
+    ("more", "wrong"),
+    [
+        ({"parameter_format": "NAMED"}, "parameter_format"),
+        ({"status": "APPROVED"}, "status"),
+        ({"header": {}}, "header"),
+        ({"header": {"variables": []}}, "header"),
+        ({"header": {"variables": ["a"], "media": {"type": "image"}}}, "header"),
+        ({"header": {"variables": ["1"]}}, "header.variables.0"),
+        ({"header": {"media": {}}}, "header.media.type"),
+        ({"header": {"media": {"type": "audio"}}}, "header.media.type"),
+        ({"header": {"media": {"type": "image", "url": "x"}}}, "header.media.url"),
+        ({"header": {"media": {"type": "image", "media_id": "7"}}}, "header.media.media_id"),
+        ({"header": {"media": {"type": "image", "url": LINK, "media_id": KEPT}}}, "header.media"),
+        ({"header": {"media": {"type": "document", "filename": "a"}}}, "header.media"),
+        ({"buttons": [{"index": 0, "kind": "url"}]}, "buttons.0.variable"),
+        ({"buttons": [{"index": 10, "kind": "url", "variable": "a"}]}, "buttons.0.index"),
+        ({"buttons": [{"index": 0, "kind": "flow", "variable": "a"}]}, "buttons.0.kind"),
+        ({"buttons": [{"index": 0, "kind": "url", "variable": "a"}] * 2}, "buttons.1.index"),
+        ({"name": "n" * 513}, "name"),
+    ],
+)
+def test_each_wrong_field_of_an_approved_template_is_named(
+    ann: Client, more: dict[str, Any], wrong: str
+) -> None:
+    provider = {"name": "p", "language": "en", **more}
+
+    answer = ann.post(TEMPLATES, {"name": "a", "body": "x", "provider": provider})
+
+    assert_refused(answer, 400, "INVALID_REQUEST", f"provider.{wrong}")
+
+
+def test_a_send_has_to_bring_what_the_header_and_the_buttons_need(ann: Client) -> None:
+    provider = {
+        "name": "p",
+        "language": "en",
+        "header": {"variables": ["shop"]},
+        "buttons": [{"index": 0, "kind": "copy_code", "variable": "code"}],
+    }
+    created = create(ann, "needy", "Hello {{name}}", provider=provider)
+    send = {"number": "27821234567", "template_id": created["id"], "variables": {"name": "Ann"}}
+
+    refused = ann.post("/api/messages/send-message", send)
+    preview = ann.post(path(created, "/preview"), {"variables": {"name": "Ann"}})
+
+    for answer in (refused, preview):
+        assert_refused(answer, 400, "INVALID_REQUEST", "variables.shop", "variables.code")
 
 
 def test_what_is_left_out_or_null_is_null(ann: Client) -> None:
@@ -244,6 +337,7 @@ def test_a_variable_that_is_missing_or_no_text_is_named(
         ("PUT", f"{TEMPLATES}/1"),
         ("DELETE", f"{TEMPLATES}/1"),
         ("POST", f"{TEMPLATES}/1/preview"),
+        ("POST", f"{TEMPLATES}/import"),
     ],
 )
 def test_nothing_is_for_those_without_a_token(server: Server, method: str, where: str) -> None:

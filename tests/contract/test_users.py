@@ -42,6 +42,7 @@ def test_the_profile_is_answered_as_documented(server: Server) -> None:
         "notification_number": None,
         "credits": 100,
         "is_admin": False,
+        "on_uncertain": "hold",
         "created_at": profile["created_at"],
     }
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", profile["created_at"])
@@ -59,10 +60,28 @@ def test_a_profile_is_changed_field_by_field(server: Server) -> None:
     assert member.get(PROFILE).json() == second.json()
 
 
+@pytest.mark.parametrize("policy", ["resend", "fail", "hold"])
+def test_what_an_uncertain_message_does_is_chosen_in_the_profile(
+    server: Server, admin: Client, policy: str
+) -> None:
+    member = Client.member(server, f"Chooser{policy}")
+    before = member.get(PROFILE).json()
+
+    answer = member.patch(PROFILE, {"on_uncertain": policy})
+
+    assert answer.json() == before | {"on_uncertain": policy}
+    assert admin.get(f"/api/admin/users/{member.id}").json()["on_uncertain"] == policy
+    member.patch(PROFILE, {"on_uncertain": None})
+    assert member.get(PROFILE).json() == answer.json()
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
         ({"email": "nobody"}, "email"),
+        ({"on_uncertain": "retry"}, "on_uncertain"),
+        ({"on_uncertain": 1}, "on_uncertain"),
+        ({"weight": 2}, "weight"),
         ({"email": 5}, "email"),
         ({"notification_number": "12"}, "notification_number"),
         ({"username": "other"}, "username"),

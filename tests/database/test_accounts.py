@@ -178,6 +178,23 @@ async def test_many_who_take_at_once_never_take_more_than_there_is(db: Database)
     await assert_ledger_holds(db)
 
 
+async def test_weights_and_policies_are_known_of_every_account_closed_or_not(db: Database) -> None:
+    heavy, careful, usual, gone = [await opened(db, f"demo{n}") for n in range(4)]
+    await accounts.change(db, CLOCK, None, heavy.id, Changes(weight=10))
+    await accounts.change(db, CLOCK, None, careful.id, Changes(on_uncertain="fail"))
+    await accounts.change(db, CLOCK, None, gone.id, Changes(weight=3, on_uncertain="resend"))
+    await opened(db, "boss", is_admin=True)
+    await accounts.delete(db, CLOCK, None, gone.id)
+    ids = [heavy.id, careful.id, usual.id, gone.id, 2**62]
+
+    async with db.read() as tx:
+        weights = await directory.weights(tx, ids)
+        policies = await directory.policies(tx, ids)
+
+    assert [weights[id] for id in ids] == [10, 1, 1, 3, 1]
+    assert [policies[id] for id in ids] == ["hold", "fail", "hold", "resend", "hold"]
+
+
 async def test_each_deed_is_audited_without_secrets(db: Database) -> None:
     boss = await opened(db, "boss", is_admin=True)
     new = NewAccount("demo", "argon2-hash")

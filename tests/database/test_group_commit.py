@@ -18,7 +18,7 @@ from tests.support.sends import (
 from waypost.credits.errors import InsufficientCredits
 from waypost.kit.db import CommitUnknown, Database, DatabaseAway
 from waypost.kit.errors import Unavailable
-from waypost.messages.accept import Acceptance
+from waypost.messages.submission import Acceptance
 
 
 async def transactions(connection: asyncpg.Connection) -> int:
@@ -111,14 +111,15 @@ async def test_closing_commits_what_came_and_takes_no_more(db: Database) -> None
     await wallet(db, 7, 10)
 
     async with group_commit(db) as commit:
-        sends = [asyncio.create_task(commit.submit(single(7))) for _ in range(10)]
+        await commit.submit(single(7))  # from now on the account's backlog is known
+        sends = [asyncio.create_task(commit.submit(single(7))) for _ in range(9)]
         await asyncio.sleep(0)
         commit.close()
         with pytest.raises(Unavailable):
             await commit.submit(single(7))
         answers = await asyncio.gather(*sends)
 
-    assert len(answers) == 10
+    assert [answer.remaining_credits for answer in answers] == [*reversed(range(9))]
 
 
 @pytest.mark.parametrize("loss", [Loss.BEFORE, Loss.AFTER])

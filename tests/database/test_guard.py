@@ -182,6 +182,20 @@ async def test_a_change_of_the_account_is_heard(db: Database, database_url: str)
         await until(is_admin)
 
 
+async def test_a_new_weight_is_heard(db: Database, database_url: str) -> None:
+    account = await opened(db, "demo")
+    header = await token_of(db)
+    async with listening(db, database_url, FrozenClock(datetime.now(UTC))) as ours:
+        assert (await ours.admit(exchange(), header, "send")).weight == 1
+        async with db.tx() as tx:
+            await directory.change(tx, account.id, Changes(weight=9), datetime.now(UTC))
+
+        async def is_heavier() -> bool:
+            return (await ours.admit(exchange(), header, "send")).weight == 9
+
+        await until(is_heavier)
+
+
 async def test_what_was_revoked_while_nobody_heard_is_not_believed_afterwards(
     db: Database, database_url: str, connection: asyncpg.Connection
 ) -> None:

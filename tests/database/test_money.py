@@ -9,11 +9,13 @@ import asyncpg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.messages import UNCERTAIN_AFTER
 from tests.support.sends import CLOCK, bulk, differences, group_commit, single
 from waypost.credits import ledger
 from waypost.credits.errors import InsufficientCredits
 from waypost.credits.model import Kind, Move
-from waypost.drivers.port import Accepted, DeviceDown, Failed, Ref, Refused, Retry
+from waypost.devices.leases import Lease
+from waypost.drivers.port import Accepted, DeviceDown, Failed, NotSent, Ref, Refused, Retry, Unknown
 from waypost.kit.db import Database, Tx
 from waypost.messages import receipts
 from waypost.messages.group_commit import GroupCommit
@@ -25,10 +27,18 @@ from waypost.queue.model import lane_of
 
 ACCOUNTS = 3
 OWNER = UUID(int=1)
+LEASE = Lease(1, OWNER, 1)
 
 accounts = st.integers(1, ACCOUNTS)
 outcomes = st.sampled_from(
-    [Accepted("x"), Refused("NO", "no"), Retry("LATER", "later"), DeviceDown("gone")]
+    [
+        Accepted("x"),
+        Refused("NO", "no"),
+        Retry("LATER", "later"),
+        DeviceDown("gone"),
+        NotSent("late"),
+        Unknown("silence"),
+    ]
 )
 deeds = st.one_of(
     st.tuples(st.just("grant"), accounts, st.integers(-20, 20).filter(bool)),
@@ -69,7 +79,7 @@ class Bank:
     async def _mark(self, most: int) -> list[Marked]:
         async def work(tx: Tx) -> list[Marked]:
             claimed = await load(tx, await lanes.claim(tx, OWNER, lane_of(1), most))
-            return await mark(tx, [Place(each, 1, True) for each in claimed], CLOCK.now())
+            return await mark(tx, LEASE, [Place(each, 1, True) for each in claimed], CLOCK.now())
 
         marked = await self._db.transact(work)
         self._marked += marked
@@ -78,7 +88,9 @@ class Bank:
     async def _settle(self, marked: list[Marked], outcome: Any) -> None:
         results = [Result(each, outcome, CLOCK.now()) for each in marked]
         if results:
-            await self._db.transact(lambda tx: settle(tx, OWNER, results, CLOCK, lambda: 0.0))
+            await self._db.transact(
+                lambda tx: settle(tx, OWNER, results, CLOCK, lambda: 0.0, UNCERTAIN_AFTER)
+            )
 
     async def _fail(self, marked: list[Marked]) -> None:
         events = [
@@ -93,12 +105,14 @@ async def fresh(connection: asyncpg.Connection) -> None:
     """Empty the database between examples, behind the ledger's back."""
     await connection.execute("alter table ledger disable trigger ledger_is_append_only")
     await connection.execute(
-        "truncate ledger, wallets, messages, message_events, message_counts, pgqueuer"
+        "truncate ledger, wallets, messages, message_events, message_counts, pgqueuer,"
+        " parked_jobs, flow_clocks, lane_clocks, alarms, batches, leases"
     )
     await connection.execute("alter table ledger enable trigger ledger_is_append_only")
     await connection.executemany(
         "insert into wallets (account_id) values ($1)", [(n + 1,) for n in range(ACCOUNTS)]
     )
+    await connection.execute("insert into leases values (1, $1, 1, now())", OWNER)
 
 
 async def run(url: str, streams: list[list[tuple[str, Any, Any]]]) -> None:

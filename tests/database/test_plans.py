@@ -13,27 +13,35 @@ import httpx
 import pytest
 
 from tests.support.asgi import opened as opened_app
+from tests.support.callbacks import NUMBER_ID, PERSON, call, messages, status, written
 from tests.support.messages import PLAIN, House, until
+from tests.support.official import SEALER, Number
 from tests.support.people import PASSWORD, opened
 from tests.support.recording import RecordingDatabase
 from waypost.app.api import assemble
 from waypost.app.worker import _Worker
+from waypost.devices import manage
+from waypost.drivers.cloud import opaque
+from waypost.drivers.port import Ref
 from waypost.events import log as facts
+from waypost.intake import callbacks
+from waypost.intake.callbacks import Callbacks
 from waypost.kit.clock import FrozenClock, SystemClock
 from waypost.kit.config import Settings
 from waypost.kit.db import Database, Tx
 from waypost.kit.ids import Ids
 from waypost.kit.months import months_from
-from waypost.messages import store_accept
+from waypost.messages import store_accept, store_inbound, store_trace
 from waypost.messages.accept import Acceptance, look_up
 
 MESSAGES = 100_000
 ACCOUNTS = 20
 MONTHS = 4
-TABLES = "^(messages|message_events|ledger|pgqueuer)(_2.*)?$"
+TABLES = "^(messages|message_events|ledger|pgqueuer|parked_jobs|alarms|batches)(_2.*)?$"
 LARGE = "select relname from pg_class where relkind = 'r' and relname ~ $1 and reltuples >= 1000"
 SETTINGS = Settings(
     jwt_secret="s" * 32,
+    seal_key="k" * 32,
     rate_limit_auth=None,
     sandbox_delivered_seconds=0.05,
     sandbox_read_seconds=0.1,
@@ -115,8 +123,10 @@ async def ask_everything(client: httpx.AsyncClient) -> None:
     )
     fates = [f"2782200000{ending}" for ending in range(1, 8)]
     numbers = fates + [f"2782{2_000_100 + n}" for n in range(50)]
-    body = {"numbers": numbers, "message": "Hello"}
-    await client.post("/api/messages/send-bulk-message", json=body)
+    body = {"numbers": numbers, "message": "Hello", "reference": "order 7"}
+    bulk = await client.post("/api/messages/send-bulk-message", json=body)
+    batch_id = bulk.json()["batch_id"]
+    await control_everything(client, batch_id)
     queue_id = sent.json()["queue_id"]
     history = "/api/messages/messages"
     for path in (
@@ -127,9 +137,12 @@ async def ask_everything(client: httpx.AsyncClient) -> None:
         f"{history}?status=Failed",
         f"{history}?number=27821000001",
         f"{history}?number=27821000001&status=Read&page=2",
+        f"{history}?batch_id={batch_id}",
+        f"{history}?reference=order%207&page=2",
         f"{history}?from=2026-01-01&to=2100-01-01T00:00:00Z&status=Read",
         f"{history}?cursor={await cursor(client)}",
         f"{history}?cursor={await cursor(client)}&status=Failed",
+        "/api/messages/inbox",
         "/api/users/user/credits",
         "/api/users/user/statement",
         "/api/users/user/statement?per_page=100",
@@ -148,6 +161,24 @@ async def ask_everything(client: httpx.AsyncClient) -> None:
     await client.delete(f"/api/admin/pools/{pool.json()['id']}")
 
 
+async def control_everything(client: httpx.AsyncClient, batch_id: str) -> None:
+    """Every request that takes messages out of the queue, or puts them back."""
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    to_one = {"number": "27823333333", "message": "Hello", "send_at": later}
+    to_two = {"numbers": ["27823333333", "27824444444"], "message": "Hello", "send_at": later}
+    one = (await client.post("/api/messages/send-message", json=to_one)).json()["queue_id"]
+    two = (await client.post("/api/messages/send-bulk-message", json=to_two)).json()["batch_id"]
+    batches = "/api/messages/batches"
+    for answer in (
+        await client.post(f"/api/messages/{one}/cancel"),
+        await client.post(f"{batches}/{two}/cancel"),
+        await client.post(f"{batches}/{batch_id}/pause"),
+        await client.post(f"{batches}/{batch_id}/resume"),
+        await client.get(f"{batches}/{batch_id}"),
+    ):
+        assert answer.status_code == 200, answer.text
+
+
 async def cursor(client: httpx.AsyncClient) -> str:
     answer = await client.get("/api/messages/messages?per_page=5")
     text: str = answer.json()["next_cursor"]
@@ -162,10 +193,24 @@ async def accept_what_others_settle(db: Database) -> None:
     assert await db.transact(lambda tx: look_up(tx, [answer], {1})) == set(ids)
 
 
+async def hear_a_provider(db: Database) -> None:
+    """A status, by our own words and by the provider's, and an answer to a message of ours."""
+    device = await Number(NUMBER_ID).make(db)
+    (id,) = await House(db).accept(PERSON)
+    words = opaque.write(Ref(1, id, 1))
+    statuses = [status("sent", biz_opaque_callback_data=words), status("read", "wamid.B")]
+    answer = written("text", {"body": "Yes"}, context={"id": "wamid.B"})
+    body = call(messages(statuses=statuses, messages=[answer]))
+    await db.transact(lambda tx: callbacks.keep(tx, device.id, body, datetime.now(UTC)))
+
+    assert await Callbacks(db, SEALER, SystemClock()).work_off(1) == 1
+    await db.transact(lambda tx: manage.delete(tx, device.id))
+
+
 async def work_everything(db: Database, connection: asyncpg.Connection) -> None:
     """What a worker's loops run, until all that was accepted is sent, and most of it read."""
     clock = SystemClock()
-    worker = _Worker(SETTINGS, db, clock, Ids(clock).new(), Random(1).random, timedelta(seconds=12))
+    worker = _Worker(SETTINGS, db, db, clock, Ids(clock).new(), Random(1).random)
     stop = asyncio.Event()
     running = asyncio.create_task(worker.run(stop))
     on_their_way = "select count(*) = 0 from messages where status in ('Queued', 'Sending')"
@@ -188,13 +233,14 @@ async def test_no_statement_reads_a_large_table_from_end_to_end(
     async with opened_app(assemble(SETTINGS, recording, "embedded")) as client:
         await ask_everything(client)
         await accept_what_others_settle(recording)
+        await hear_a_provider(recording)
         await work_everything(recording, connection)
 
     planned = {query: args for query, args in recording.statements.items() if is_planned(query)}
     guilty = [query for query, args in planned.items() if await reads_all(connection, query, args)]
 
     assert len(planned) > 40, "the requests and loops did not run"
-    assert store_accept.EXISTING in planned
+    assert {store_accept.EXISTING, store_inbound.WROTE_LAST, store_trace.PRESENT} <= set(planned)
     assert await connection.fetchval(EXPIRED) == 1
     assert guilty == []
 

@@ -10,9 +10,9 @@ from waypost.devices import manage, pools
 from waypost.devices.errors import DefaultPool, NameTaken, NoSuchPool, PoolInUse
 from waypost.devices.model import Kind, NewDevice, Pool
 from waypost.kit.clock import FrozenClock
-from waypost.kit.db import Database
+from waypost.kit.db import Database, Tx
 from waypost.queue import lanes
-from waypost.queue.model import Reference, lane_of
+from waypost.queue.model import Entry, Reference, lane_of
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 CLOCK = FrozenClock(NOW)
@@ -29,13 +29,14 @@ async def defaults(db: Database) -> list[Pool]:
 
 async def test_a_fresh_database_gets_one_pool_with_three_simulated_devices(db: Database) -> None:
     async with db.tx() as tx:
-        await tx.execute("truncate pools, devices, accounts, sessions, refresh_tokens")
+        await tx.execute("truncate pools, accounts cascade")
 
     made = await db.transact(lambda tx: pools.ensure_default(tx, CLOCK))
     again = await db.transact(lambda tx: pools.ensure_default(tx, CLOCK))
 
     (default,) = await defaults(db)
-    async with db.read() as tx:
+    async with db.tx() as tx:
+        await carry(tx, default)
         counts = await pools.counts(tx, [default.id])
         names = [row["name"] for row in await tx.fetch("select name from devices order by id")]
     assert (made, again) == (True, False)
@@ -46,7 +47,7 @@ async def test_a_fresh_database_gets_one_pool_with_three_simulated_devices(db: D
 
 async def test_starts_at_the_same_time_make_one_default_pool(db: Database) -> None:
     async with db.tx() as tx:
-        await tx.execute("truncate pools, devices, accounts, sessions, refresh_tokens")
+        await tx.execute("truncate pools, accounts cascade")
 
     made = await asyncio.gather(
         *(db.transact(lambda tx: pools.ensure_default(tx, CLOCK)) for _ in range(5))
@@ -68,6 +69,7 @@ async def test_a_deleted_sandbox_does_not_come_back_with_the_next_start(db: Data
 async def test_available_is_what_is_connected_and_not_paused(db: Database) -> None:
     pool, empty = await make(db, "counted"), await make(db, "empty")
     async with db.tx() as tx:
+        await carry(tx, pool)
         ids = []
         for name in ("fine", "paused", "off", "out"):
             new = NewDevice(name, Kind.SANDBOX, pool.id)
@@ -79,6 +81,23 @@ async def test_available_is_what_is_connected_and_not_paused(db: Database) -> No
         counts = await pools.counts(tx, [pool.id, empty.id])
 
     assert counts == {pool.id: (1, 4), empty.id: (0, 0)}
+
+
+async def test_nothing_is_available_where_no_worker_carries_the_pool(db: Database) -> None:
+    (default,) = await defaults(db)
+
+    async with db.tx() as tx:
+        never = await pools.counts(tx, [default.id])
+        await carry(tx, default)
+        while_carried = await pools.counts(tx, [default.id])
+        await tx.execute("update leases set until = now()")
+        no_more = await pools.counts(tx, [default.id])
+
+    assert [counts[default.id] for counts in (never, while_carried, no_more)] == [
+        (0, 3),
+        (3, 3),
+        (0, 3),
+    ]
 
 
 async def test_a_new_default_takes_the_former_ones_place(db: Database) -> None:
@@ -158,9 +177,9 @@ async def test_a_pool_stays_while_its_messages_wait_and_while_they_are_claimed(
     db: Database,
 ) -> None:
     made = await make(db, "second")
-    about = Reference(1, UUID(int=7))
+    entry = Entry(lane_of(made.id), Reference(1, 7, UUID(int=7)))
     worker = UUID(int=8)
-    await db.transact(lambda tx: lanes.push(tx, [lane_of(made.id)], [about]))
+    await db.transact(lambda tx: lanes.push(tx, [entry]))
 
     with pytest.raises(PoolInUse, match="queued"):
         await db.transact(lambda tx: pools.delete(tx, made.id))
@@ -169,6 +188,14 @@ async def test_a_pool_stays_while_its_messages_wait_and_while_they_are_claimed(
         await db.transact(lambda tx: pools.delete(tx, made.id))
     await db.transact(lambda tx: lanes.finish(tx, jobs))
     await db.transact(lambda tx: pools.delete(tx, made.id))
+
+
+async def carry(tx: Tx, pool: Pool) -> None:
+    """Let a worker carry this pool alone, its devices as they are."""
+    lease = (
+        "insert into leases (pool_id, worker_id, until) values ($1, $2, now() + interval '1 day')"
+    )
+    await tx.execute(lease, pool.id, UUID(int=8))
 
 
 async def listed(db: Database) -> list[Pool]:

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
+from tests.support.messages import PLAIN, House
 from waypost.admin import stats, store_stats
 from waypost.admin.stats_model import Hour
 from waypost.devices import pools
@@ -15,9 +17,10 @@ from waypost.kit.clock import FrozenClock
 from waypost.kit.db import Database, Tx
 from waypost.kit.ids import Ids, first_id_at
 from waypost.messages import partitions
-from waypost.messages.model import Status
+from waypost.messages.model import Class, Status
+from waypost.messages.reference import reference
 from waypost.queue import lanes
-from waypost.queue.model import Reference, lane_of
+from waypost.queue.model import Entry, lane_of
 
 NOW = datetime(2031, 5, 20, 10, 45, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -31,6 +34,8 @@ select 1, t.id, t.number, 'single', '27821234567', 'x', 1, t.status, 1, t.at, t.
               $6::timestamptz[], $7::timestamptz[])
     as t(id, number, status, at, sent_at, delivered_at, read_at)
 """
+
+LEASE = "insert into leases (pool_id, until) values ($1, now() + interval '1 minute')"
 
 # 100,000 messages, one every 100 seconds of the 115 days before $1; ids as our own are made.
 MANY = """
@@ -63,13 +68,16 @@ async def test_messages_count_in_the_hour_in_which_they_were_accepted(db: Databa
         await put(tx, this - timedelta(seconds=1), 5, Status.EXPIRED)
         await put(tx, this - 2 * HOUR, 6, Status.DELIVERED, NOW, NOW)
         await put(tx, this - 2 * HOUR - timedelta(milliseconds=1), 7, Status.SENT, NOW)
+        await put(tx, this, 8, Status.SCHEDULED)
+        await put(tx, this, 9, Status.UNCERTAIN)
+        await put(tx, this, 10, Status.CANCELLED)
 
         found = await stats.collect(tx, 3, NOW)
 
     assert found.hours == [
         Hour(this - 2 * HOUR, accepted=1, sent=1, delivered=1),
         Hour(this - HOUR, accepted=3, sent=1, delivered=1, read=1, failed=1, expired=1),
-        Hour(this, accepted=2, sent=1),
+        Hour(this, accepted=5, scheduled=1, queued=1, sent=1, uncertain=1, cancelled=1),
     ]
 
 
@@ -82,7 +90,7 @@ async def test_a_message_accepted_at_once_after_its_id_was_made_is_counted(db: D
 
         found = await stats.collect(tx, 1, NOW)
 
-    assert found.hours == [Hour(this, accepted=1)]
+    assert found.hours == [Hour(this, accepted=1, queued=1)]
 
 
 async def test_hours_without_messages_are_there(db: Database) -> None:
@@ -98,9 +106,11 @@ async def test_a_pool_tells_what_waits_in_it_and_since_when(db: Database) -> Non
     async with db.tx() as tx:
         idle = await pools.create(tx, "idle", False, NOW)
         busy = next(pool for pool in await pools.listed(tx) if pool.is_default)
-        about = [Reference(1, UUID(int=n)) for n in range(3)]
+        recipients = ("27821000000", "27821000001", "27821000000")  # the third is parked
+        about = [reference(1, Class.BULK, r, UUID(int=n)) for n, r in enumerate(recipients)]
         began = await tx.fetchval("select now()")
-        await lanes.push(tx, [lane_of(busy.id)] * 3, about)
+        await tx.execute(LEASE, busy.id)
+        await lanes.push(tx, [Entry(lane_of(busy.id), each) for each in about])
 
         loads = {load.pool.id: load for load in (await stats.collect(tx, 1, NOW)).pools}
 
@@ -108,6 +118,20 @@ async def test_a_pool_tells_what_waits_in_it_and_since_when(db: Database) -> Non
     assert (loads[busy.id].available_devices, loads[busy.id].total_devices) == (3, 3)
     assert (loads[idle.id].backlog, loads[idle.id].since) == (0, None)
     assert (loads[idle.id].available_devices, loads[idle.id].total_devices) == (0, 0)
+
+
+async def test_messages_that_make_no_progress_are_counted(
+    db: Database, connection: asyncpg.Connection
+) -> None:
+    house = await House(db).open()
+    await house.accept(PLAIN, PLAIN, expires_in=HOUR)
+    await connection.execute("update messages set updated_at = now() - interval '1 hour'")
+    await connection.execute("insert into alarms select account_id, id, now() from messages")
+
+    async with db.read() as tx:
+        now = house.clock.now()
+        assert (await stats.collect(tx, 1, now)).stuck == 0
+        assert (await stats.collect(tx, 1, now + 2 * HOUR)).stuck == 2
 
 
 async def test_counting_reads_only_the_time_that_is_asked_for(db: Database) -> None:

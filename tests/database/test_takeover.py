@@ -4,34 +4,37 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from uuid import UUID
 
 import asyncpg
-import pytest
 
 from tests.support.messages import (
-    PLAIN,
     QUICK,
     House,
     jobs_of,
+    plain,
     reached,
     until,
     went_once,
     worker,
 )
-from waypost.app.presence import WORKER
 from waypost.app.worker import run_worker
+from waypost.devices import leases, manage, pools
+from waypost.devices.model import Kind, NewDevice
 from waypost.kit.db import Database
-from waypost.queue import lanes
+from waypost.queue.bell import Bell
+from waypost.queue.model import lane_of
 
 SLOW = replace(QUICK, sandbox_rate=40)  # with three devices, 120 messages a second
+BRIEF = 1.0
+"""A lease that runs out in a test."""
 
 
 async def test_a_stop_in_mid_flow_leaves_nothing_half_done_and_another_worker_goes_on(
     database_url: str, db: Database, connection: asyncpg.Connection
 ) -> None:
     house = await House(db).open()
-    ids = await house.accept(*[PLAIN] * 300, "27821230005")
+    ids = await house.accept(*plain(300), "27821230005")
 
     async with worker(database_url, SLOW):
         await until(lambda: some_sent(connection))
@@ -50,8 +53,9 @@ async def test_a_killed_workers_messages_are_taken_over_and_sent_under_the_same_
     database_url: str, db: Database, connection: asyncpg.Connection
 ) -> None:
     house = await House(db).open()
-    ids = await house.accept(*[PLAIN] * 300, "27821230005")
-    killed = asyncio.create_task(run_worker(SLOW, database_url, asyncio.Event()))
+    ids = await house.accept(*plain(300), "27821230005")
+    frail = replace(SLOW, lease_seconds=BRIEF)
+    killed = asyncio.create_task(run_worker(frail, database_url, asyncio.Event()))
     await until(lambda: some_sent(connection))
     killed.cancel()
     with suppress(asyncio.CancelledError):
@@ -59,7 +63,7 @@ async def test_a_killed_workers_messages_are_taken_over_and_sent_under_the_same_
     before = {s.id: s.provider_id for s in await house.states(ids) if s.status == "Sending"}
     assert before, "it was killed with messages on their way"
 
-    async with worker(database_url, patience=timedelta(seconds=0.5)):
+    async with worker(database_url):
         await until(lambda: reached(house, ids, "Read"))
 
     after = {state.id: state for state in await house.states(list(before))}
@@ -71,18 +75,50 @@ async def test_a_killed_workers_messages_are_taken_over_and_sent_under_the_same_
 
 
 async def test_a_message_that_takes_long_stays_its_workers_as_long_as_that_one_lives(
-    database_url: str, db: Database, monkeypatch: pytest.MonkeyPatch
+    database_url: str, db: Database
 ) -> None:
-    monkeypatch.setattr(lanes, "BEAT_EVERY", timedelta(seconds=0.1))
+    """Three seconds, while a lease that is not prolonged ends after one."""
+    brief = replace(QUICK, lease_seconds=BRIEF)
     house = await House(db).open()
     ids = await house.accept("27821230005")
-    patience = timedelta(seconds=1)
 
-    async with worker(database_url, QUICK, patience), worker(database_url, QUICK, patience):
+    async with worker(database_url, brief), worker(database_url, brief):
         await until(lambda: reached(house, ids, "Read"))
 
     (state,) = await house.states(ids)
     assert (state.attempts, state.mark) == (1, 1)
+
+
+async def test_a_worker_that_does_not_know_that_it_lost_a_pool_takes_nothing_of_it(
+    database_url: str, db: Database, connection: asyncpg.Connection
+) -> None:
+    """It believes in its lease until its next beat, a quarter of a minute later."""
+    first = await House(db).open()
+    async with db.tx() as tx:
+        pool = await pools.create(tx, "second", False, first.clock.now())
+        await manage.create(tx, NewDevice("s2", Kind.SANDBOX, pool.id), pool.created_at)
+    second = await House(db, account_id=2, pool_id=pool.id).open()
+    bell = Bell(db)
+    ringing = asyncio.create_task(bell.run())
+
+    async def send(house: House) -> list[UUID]:
+        ids = await house.accept(*plain(10))
+        bell.ring(lane_of(house.pool_id))
+        return ids
+
+    async with worker(database_url, replace(QUICK, lease_seconds=60)):
+        for house in (first, second):
+            ids = await send(house)
+            await until(lambda house=house, ids=ids: reached(house, ids, "Read"))
+        taken = "update leases set worker_id = $1, epoch = epoch + 1 where pool_id = $2"
+        await connection.execute(taken, UUID(int=2), first.pool_id)
+        lost = await send(first)
+        for _ in range(3):
+            ids = await send(second)
+            await until(lambda ids=ids: reached(second, ids, "Read"))
+        assert {(state.status, state.mark) for state in await first.states(lost)} == {("Queued", 0)}
+        assert {job["status"] for job in await jobs_of(connection)} == {"queued"}
+    ringing.cancel()
 
 
 async def test_a_stop_does_not_wait_for_ever_for_what_is_under_way(
@@ -106,7 +142,7 @@ async def test_receipts_that_were_to_come_before_a_restart_come_after_it(
     database_url: str, db: Database
 ) -> None:
     house = await House(db).open()
-    ids = await house.accept(*[PLAIN] * 20)
+    ids = await house.accept(*plain(20))
     patient = replace(QUICK, sandbox_delivered_seconds=60, sandbox_read_seconds=60)
     async with worker(database_url, patient):
         await until(lambda: reached(house, ids, "Sent"))
@@ -119,15 +155,15 @@ async def test_connections_that_break_under_load_lose_nothing(
     database_url: str, db: Database, connection: asyncpg.Connection
 ) -> None:
     house = await House(db).open()
-    ids = await house.accept(*[PLAIN] * 400)
+    ids = await house.accept(*plain(400))
 
-    async with worker(database_url, SLOW, patience=timedelta(seconds=0.5)):
+    async with worker(database_url, SLOW):
         for _ in range(8):
             await asyncio.sleep(0.15)
             await connection.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where application_name = $1 and datname = current_database()",
-                WORKER,
+                " where application_name like $1 and datname = current_database()",
+                f"{leases.SESSIONS}%",
             )
         await until(lambda: reached(house, ids, "Read"), 40)
 

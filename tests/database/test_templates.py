@@ -1,17 +1,21 @@
 """What an account keeps as a template is its own, and found again in one look."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
+import asyncpg
 import pytest
 
+from waypost.drivers.port import Media, MediaKind
 from waypost.kit.db import Database
 from waypost.kit.errors import Invalid
 from waypost.kit.page import PageAsk
 from waypost.templates import find, manage
 from waypost.templates.errors import NameTaken, NoSuchTemplate
-from waypost.templates.model import Draft, Provider
+from waypost.templates.model import Button, Draft, Format, Header, Provider, Wording
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+FILE = Media(MediaKind.DOCUMENT, media_id=UUID(int=7), filename="bill.pdf")
 HELLO = Draft("hello", "Hello {{name}}")
 FULL = Draft(
     "order", "{{what}} for {{name}}", "en", "utility", Provider("order_v1", "en_US", ("name",))
@@ -113,18 +117,86 @@ async def test_an_approved_template_takes_only_variables_of_the_body(db: Databas
     assert [problem.field for problem in refused.value.details] == ["provider.variables.1"]
 
 
-async def test_bodies_of_a_batch_are_the_accounts_own(db: Database) -> None:
+async def test_an_approved_template_fills_a_button_once(db: Database) -> None:
+    buttons = (Button(0, "url", "a"), Button(1, "url", "a"), Button(0, "copy_code", "b"))
+    wrong = Draft("a", "Hello", provider=Provider("p", "en", buttons=buttons))
+
+    with pytest.raises(Invalid) as refused:
+        await db.transact(lambda tx: manage.create(tx, 1, wrong, NOW))
+
+    assert [problem.field for problem in refused.value.details] == ["provider.buttons.2.index"]
+
+
+async def test_a_preview_asks_for_what_a_send_has_to_bring(db: Database) -> None:
+    draft = Draft("a", "Hello {{name}}", provider=Provider("p", "en", header=Header(("shop",))))
+    async with db.tx() as tx:
+        made = await manage.create(tx, 1, draft, NOW)
+
+    with pytest.raises(Invalid) as refused:
+        await db.transact(lambda tx: manage.preview(tx, 1, made.id, {"name": "Ann"}))
+    async with db.read() as tx:
+        text = await manage.preview(tx, 1, made.id, {"name": "Ann", "shop": "Acme"})
+
+    assert [problem.field for problem in refused.value.details] == ["variables.shop"]
+    assert text == "Hello Ann"
+
+
+@pytest.mark.parametrize(
+    "provider",
+    [
+        pytest.param(Provider("p", "en", ("name",), Format.NAMED, Header(("shop",))), id="named"),
+        pytest.param(
+            Provider(
+                "p",
+                "en",
+                header=Header(media=MediaKind.DOCUMENT, file=FILE),
+                buttons=(Button(0, "url", "path"), Button(3, "copy_code", "code")),
+            ),
+            id="file and buttons",
+        ),
+    ],
+)
+async def test_every_part_of_an_approved_template_is_kept(db: Database, provider: Provider) -> None:
+    async with db.tx() as tx:
+        made = await manage.create(tx, 1, Draft("a", "Hello {{name}}", provider=provider), NOW)
+
+    async with db.read() as tx:
+        found = await manage.get(tx, 1, made.id)
+        wordings = await find.wordings(tx, [(1, made.id)])
+
+    assert found.draft.provider == provider
+    assert wordings == {(1, made.id): Wording("Hello {{name}}", provider)}
+
+
+async def test_an_approved_template_that_was_kept_with_less_is_still_read(
+    db: Database, connection: asyncpg.Connection
+) -> None:
+    async with db.tx() as tx:
+        made = await manage.create(tx, 1, FULL, NOW)
+    await connection.execute(
+        """update templates
+              set provider = '{"name": "order_v1", "language": "en_US", "variables": ["name"]}'"""
+    )
+
+    async with db.read() as tx:
+        assert await manage.get(tx, 1, made.id) == made
+
+
+async def test_wordings_of_a_batch_are_the_accounts_own(db: Database) -> None:
     async with db.tx() as tx:
         mine = await manage.create(tx, 1, HELLO, NOW)
         theirs = await manage.create(tx, 2, FULL, NOW)
         asked = [(1, mine.id), (1, theirs.id), (2, theirs.id), (1, 0), (1, -1), (1, 2**70)]
-        found = await find.bodies(tx, [*asked, (1, mine.id)])
-        foreign = await find.bodies(tx, [(1, theirs.id)])
+        found = await find.wordings(tx, [*asked, (1, mine.id)])
+        foreign = await find.wordings(tx, [(1, theirs.id)])
 
-    assert found == {(1, mine.id): HELLO.body, (2, theirs.id): FULL.body}
+    assert found == {
+        (1, mine.id): Wording(HELLO.body),
+        (2, theirs.id): Wording(FULL.body, FULL.provider),
+    }
     assert foreign == {}
 
 
 async def test_nothing_is_asked_for_a_batch_without_templates(db: Database) -> None:
     async with db.read() as tx:
-        assert await find.bodies(tx, []) == {}
+        assert await find.wordings(tx, []) == {}

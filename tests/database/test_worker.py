@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from tests.support.messages import (
     House,
     facts_are_whole,
     jobs_of,
+    plain,
     reached,
     told,
     until,
@@ -70,8 +72,8 @@ async def test_a_thousand_messages_of_two_pools_go_through_all_their_devices(
         await manage.create(tx, NewDevice("s2", Kind.SANDBOX, pool.id), pool.created_at)
     first = await House(db).open()
     second = await House(db, account_id=2, pool_id=pool.id).open()
-    ids = await first.accept(*[PLAIN] * 700)
-    others = await second.accept(*[PLAIN] * 300)
+    ids = await first.accept(*plain(700))
+    others = await second.accept(*plain(300))
 
     async with worker(database_url):
         await until(lambda: reached(first, ids, "Read"))
@@ -84,17 +86,38 @@ async def test_a_thousand_messages_of_two_pools_go_through_all_their_devices(
     await went_once(connection, ids[::50])
 
 
-async def test_two_workers_share_a_pool_and_send_nothing_twice(
+async def test_workers_that_come_and_go_share_the_pools_and_send_nothing_twice(
     database_url: str, db: Database, connection: asyncpg.Connection
 ) -> None:
-    house = await House(db).open()
-    ids = await house.accept(*[PLAIN] * 600)
+    """Long before a lease would have run out."""
+    at = House(db).clock.now()
+    houses = [await House(db).open()]
+    for number in range(2, 7):
+        async with db.tx() as tx:
+            pool = await pools.create(tx, f"pool {number}", False, at)
+            await manage.create(tx, NewDevice(f"phone {number}", Kind.SANDBOX, pool.id), at)
+        houses.append(await House(db, account_id=number, pool_id=pool.id).open())
+    slow = replace(QUICK, sandbox_rate=40, lease_seconds=60)
+    sent = [(house, await house.accept(*plain(100))) for house in houses]
 
-    async with worker(database_url), worker(database_url):
-        await until(lambda: reached(house, ids, "Read"))
+    async def shared(*counts: int) -> bool:
+        carried = "select worker_id, count(*) from leases where until > now() group by 1 order by 1"
+        rows = await connection.fetch(carried)
+        return [row["count"] for row in rows] == list(counts)
 
-    assert {(state.attempts, state.mark) for state in await house.states(ids)} == {(1, 1)}
-    await went_once(connection, ids)
+    async with worker(database_url, slow):
+        await until(lambda: shared(6))
+        async with worker(database_url, slow):
+            await until(lambda: shared(3, 3))
+            async with worker(database_url, slow):
+                await until(lambda: shared(2, 2, 2))
+        await until(lambda: shared(6))
+        for house, ids in sent:
+            await until(lambda house=house, ids=ids: reached(house, ids, "Read"))
+
+    for house, ids in sent:
+        assert {(state.attempts, state.mark) for state in await house.states(ids)} == {(1, 1)}
+        await went_once(connection, ids[::10])
 
 
 async def test_without_a_device_messages_wait_and_expire(
