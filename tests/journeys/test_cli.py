@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -18,13 +19,17 @@ import pytest
 from tests.journeys.load import FREE, SEND
 from tests.support.databases import new_database
 from tests.support.messages import PLAIN, House
+from tests.support.official import Number
 from tests.support.processes import Box, box, started, until, waypost
 from tests.support.server import Server, free_port
-from waypost.app.presence import WORKER
+from waypost.devices import leases
 from waypost.kit.db import Database
 from waypost.kit.embedded import Embedded
+from waypost.kit.seal import Sealer
 
 JWT_SECRET = "s" * 40
+SEAL_KEY = "k" * 40
+KEYS = {"JWT_SECRET": JWT_SECRET, "SEAL_KEY": SEAL_KEY}
 STATUS = "/api/messages/message-status"
 
 
@@ -93,7 +98,7 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def external(server_url: str) -> Iterator[dict[str, str]]:
     """The settings of a new, empty database."""
     with new_database(server_url, f"waypost_journey_{secrets.token_hex(4)}") as url:
-        yield {"DATABASE_URL": url, "JWT_SECRET": JWT_SECRET}
+        yield {"DATABASE_URL": url, **KEYS}
 
 
 def test_migrate_lays_the_schema_once(external: dict[str, str]) -> None:
@@ -103,7 +108,7 @@ def test_migrate_lays_the_schema_once(external: dict[str, str]) -> None:
     for _ in range(2):
         migrated = waypost("migrate", **external)
         assert migrated.returncode == 0, migrated.stderr
-        assert migrated.stdout == "The database is at revision 0001.\n"
+        assert migrated.stdout == "The database is at revision 0003.\n"
     assert waypost("doctor", **external).returncode == 0
 
 
@@ -138,7 +143,7 @@ def test_migrate_makes_an_embedded_database(tmp_path: Path) -> None:
     migrated = waypost("migrate", "--data-dir", str(tmp_path))
 
     assert migrated.returncode == 0, migrated.stderr
-    assert migrated.stdout == "The database is at revision 0001.\n"
+    assert migrated.stdout == "The database is at revision 0003.\n"
 
 
 def test_two_apis_and_a_worker_on_one_database(tmp_path: Path, external: dict[str, str]) -> None:
@@ -157,7 +162,8 @@ def test_two_apis_and_a_worker_on_one_database(tmp_path: Path, external: dict[st
         for answer in answers:
             queue_id = answer.json()["queue_id"]
             until(lambda: status(two.server, token, queue_id) == "Read", "read")  # noqa: B023  # it is run within the round
-        assert not (tmp_path / "one" / "jwt-secret").exists()
+        for key in ("jwt-secret", "seal-key"):
+            assert not (tmp_path / "one" / key).exists()
 
         worker.terminate()
         assert worker.wait(10) == 0
@@ -169,21 +175,40 @@ def status(server: Server, token: str, queue_id: str) -> str:
     return found
 
 
-def test_a_database_url_asks_for_a_secret() -> None:
-    ended = waypost("serve", DATABASE_URL="postgresql://nobody@127.0.0.1:1/nowhere")
+@pytest.mark.parametrize(
+    ("command", "keys"), [("serve", ["JWT_SECRET", "SEAL_KEY"]), ("worker", ["SEAL_KEY"])]
+)
+def test_a_database_url_asks_for_the_keys_that_machines_share(
+    command: str, keys: list[str]
+) -> None:
+    ended = waypost(command, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nowhere")
 
     assert ended.returncode == 1
-    assert "WAYPOST_JWT_SECRET: not set; with a database URL it is required" in ended.stderr
+    assert [line.strip() for line in ended.stderr.splitlines()[1:]] == [
+        f"WAYPOST_{key}: not set; with a database URL it is required, the same on every machine"
+        for key in keys
+    ]
 
 
-def test_only_serve_needs_the_secret(external: dict[str, str]) -> None:
+def test_what_neither_serves_nor_sends_needs_no_keys(external: dict[str, str]) -> None:
     url = external["DATABASE_URL"]
     assert waypost("migrate", DATABASE_URL=url).returncode == 0
     assert waypost("doctor", DATABASE_URL=url).returncode == 0
     changed = waypost("admin", "disable", "ada", DATABASE_URL=url)
     assert changed.stderr == "There is no such account.\n"
-    with started("worker", DATABASE_URL=url):
-        until(lambda: "one runs" in plain(waypost("doctor", DATABASE_URL=url).stdout), "it works")
+    with started("worker", DATABASE_URL=url, SEAL_KEY=SEAL_KEY):
+        until(lambda: "1 at work" in plain(waypost("doctor", DATABASE_URL=url).stdout), "it works")
+
+
+def test_a_worker_with_another_seal_key_than_the_rest_ends_with_a_sentence(
+    external: dict[str, str],
+) -> None:
+    with started("worker", **external):
+        until(lambda: "1 at work" in plain(waypost("doctor", **external).stdout), "it works")
+        ended = waypost("worker", **{**external, "SEAL_KEY": "x" * 40})
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("WAYPOST_SEAL_KEY is not the one that this database is used")
 
 
 @pytest.mark.parametrize("command", ["worker", "doctor", "admin create ada"])
@@ -200,7 +225,7 @@ def test_a_wrong_data_directory_is_left_alone(command: str, tmp_path: Path) -> N
 )
 def test_a_database_that_is_away(command: str, tmp_path: Path) -> None:
     url = f"postgresql://nobody:its-password@127.0.0.1:{free_port()}/nowhere"
-    ended = waypost(*command.split(), DATABASE_URL=url, JWT_SECRET=JWT_SECRET)
+    ended = waypost(*command.split(), DATABASE_URL=url, **KEYS)
 
     assert ended.returncode == 1
     assert ended.stderr.startswith("The database cannot be reached: ")
@@ -228,7 +253,7 @@ async def house(db: Database) -> House:
 
 def examine(database_url: str) -> tuple[int, str]:
     """The exit code, and what was found."""
-    ended = waypost("doctor", DATABASE_URL=database_url, JWT_SECRET=JWT_SECRET)
+    ended = waypost("doctor", DATABASE_URL=database_url, **KEYS)
     assert "Traceback" not in ended.stderr
     return ended.returncode, plain(ended.stdout)
 
@@ -241,6 +266,20 @@ async def test_doctor_finds_nothing_wrong(database_url: str, house: House) -> No
     assert "every balance is the sum of its entries" in said
     assert re.search(r"PostgreSQL [0-9]+\.[0-9]+ ", said)
     assert "ill" not in said.split()
+
+
+async def test_doctor_says_which_keys_the_secrets_of_devices_need(
+    database_url: str, db: Database
+) -> None:
+    await Number("1").make(db, "ours", Sealer([SEAL_KEY]))
+    _, ours = await asyncio.to_thread(examine, database_url)
+    await Number("2").make(db, "stranger", Sealer(["x" * 40]))
+    code, lost = await asyncio.to_thread(examine, database_url)
+    unseen = waypost("doctor", DATABASE_URL=database_url)
+
+    assert "3 can be opened" in ours
+    assert (code, unseen.returncode) == (1, 0)
+    assert "3 need a key that is not here" in lost
 
 
 async def test_doctor_names_an_account_whose_balance_is_wrong(
@@ -291,15 +330,14 @@ async def test_doctor_counts_claims_that_nobody_takes_over(
 async def test_doctor_warns_without_a_worker(database_url: str, house: House) -> None:
     """It may be run while the server is stopped: nothing is wrong."""
     code, said = await asyncio.to_thread(examine, database_url)
-    assert (code, "worker warning none runs" in " ".join(said.replace("│", " ").split())) == (
+    assert (code, "workers warning none runs" in " ".join(said.replace("│", " ").split())) == (
         0,
         True,
     )
-    worker = Database(database_url, 2, WORKER)
-    await worker.open()
+    life = timedelta(minutes=1)
+    await house.db.transact(lambda tx: leases.beat(tx, UUID(int=1), life, is_leaving=False))
     code, said = await asyncio.to_thread(examine, database_url)
-    await worker.close()
-    assert "one runs" in said
+    assert "1 at work" in said
 
 
 # admin, beside a server that runs.

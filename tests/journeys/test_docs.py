@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 from tests.contract import page
-from tests.support.server import Server
+from tests.support.graph.process import GraphProcess
+from tests.support.server import ADMIN_PASSWORD, Server
 
 ROOT = Path(__file__).parents[2]
-URL = "http://127.0.0.1:8080"
-PAGES = ["README.md", "docs/quickstart.md"]
+URL, GRAPH_URL = "http://127.0.0.1:8080", "https://graph.facebook.com"
+PAGES = ["README.md", "docs/quickstart.md", "docs/official-numbers.md"]
 ALL_PAGES = sorted(
     path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 )
@@ -41,18 +42,28 @@ class Step:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with Server.started(tmp_path) as running:
+def graph(tmp_path: Path) -> Iterator[GraphProcess]:
+    with GraphProcess.started(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def server(tmp_path: Path, graph: GraphProcess) -> Iterator[Server]:
+    with Server.started(tmp_path / "data", CLOUD_GRAPH_URL=graph.url) as running:
         yield running
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_commands_of_a_page_work_in_order(server: Server, name: str) -> None:
+def test_the_commands_of_a_page_work_in_order(
+    server: Server, graph: GraphProcess, tmp_path: Path, name: str
+) -> None:
     steps = list(_steps((ROOT / name).read_text("utf-8")))
     assert len(steps) >= 3
     blocks = [f"{step.commands}\nprintf '\\n{END}\\n'\n" for step in steps]
+    script = PREAMBLE + "".join(blocks).replace(URL, server.url).replace(GRAPH_URL, graph.url)
+    (tmp_path / "menu.pdf").write_bytes(b"%PDF-1.7\n")
 
-    ended = _run_in_bash(PREAMBLE + "".join(blocks).replace(URL, server.url))
+    ended = _run_in_bash(script, tmp_path, _chosen(server, graph))
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     outputs = ended.stdout.split(END)
@@ -91,5 +102,22 @@ def _steps(text: str) -> Iterator[Step]:
             yield Step(body, json.loads(next_body) if next_kind == "json" else None)
 
 
-def _run_in_bash(script: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+def _chosen(server: Server, graph: GraphProcess) -> dict[str, str]:
+    """What a reader is asked to set."""
+    config = graph.device()
+    names = ("phone_number_id", "business_account_id", "access_token", "app_secret", "verify_token")
+    chosen = {name.upper(): config[name] for name in names}
+    return chosen | {"ADMIN_PASSWORD": ADMIN_PASSWORD, "PUBLIC_URL": server.url}
+
+
+def _run_in_bash(
+    script: str, folder: Path, chosen: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", script],
+        cwd=folder,
+        env=os.environ | chosen,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )

@@ -58,7 +58,7 @@ async def test_what_was_answered_is_neither_lost_nor_repeated(victim: Box, rando
 
 
 def rounds(random: Random) -> list[set[str]]:
-    """What to kill, round by round: each worker's death costs twelve seconds of patience."""
+    """What to kill, round by round: each worker's death costs the ten seconds of its lease."""
     some = [set(parts) for size in (1, 2, 3) for parts in combinations(PARTS, size)]
     without_worker = [parts for parts in some if WORKER not in parts]
     with_worker = [parts for parts in some if WORKER in parts]

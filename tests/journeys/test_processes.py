@@ -16,7 +16,16 @@ import pytest
 
 from tests.journeys import books
 from tests.journeys.load import FREE, SEND, Customer, Load
-from tests.support.processes import API, POSTGRES, SUPERVISOR, WORKER, Box, box, until
+from tests.support.processes import (
+    API,
+    POSTGRES,
+    SUPERVISOR,
+    WORKER,
+    Box,
+    box,
+    frozen,
+    until,
+)
 from tests.support.server import Server
 from waypost.kit.embedded import Embedded
 
@@ -132,7 +141,7 @@ def test_a_short_stop_gives_back_what_it_cannot_finish(tmp_path: Path) -> None:
         until(lambda: status(slow.server, who, queue_id) == "Sending", "on its way")
         with ending(slow, 6):
             slow.server.process.terminate()
-        assert "worker.left_under_way" in slow.server.log
+        assert "pool.left_under_way" in slow.server.log
         with database(tmp_path) as ask:
             assert ask("select count(*) from pgqueuer where status = 'picked'") == 0
 
@@ -148,6 +157,15 @@ def test_a_request_that_never_ends_does_not_hold_up_a_stop(tmp_path: Path) -> No
                 patient.server.process.terminate()
 
 
+@pytest.fixture
+def at_a_terminal() -> Iterator[None]:
+    """What starts meanwhile hears of a hang-up, also where these tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("at_a_terminal")
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "hang-up"])
 def test_the_terminal_ends_all_in_good_order(tmp_path: Path, sign: signal.Signals) -> None:
     """It tells every process of its foreground group at once."""
@@ -257,13 +275,3 @@ def test_while_postgres_is_away_answers_say_so(running: Box, customer: Customer)
     until(running.is_whole, "whole")
     assert send(server, customer).status_code == 200
     ends(server, customer, queue_id)
-
-
-@contextmanager
-def frozen(pid: int) -> Iterator[None]:
-    """A process that does nothing for the length of the block."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)

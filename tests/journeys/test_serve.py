@@ -1,5 +1,6 @@
 """`waypost serve` as its operator meets it: greeting, refusals, processes, stops."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 
@@ -95,18 +97,19 @@ def test_secrets_stay_where_they_belong(tmp_path: Path) -> None:
         queue_id = server.post(SEND, body, token).json()["queue_id"]
         until(lambda: status(server, token, queue_id) == "Read", "read")
         until(lambda: "Try it:" in server.log, "greeting")
-        secret = (tmp_path / "jwt-secret").read_text().strip()
+        keys = [(tmp_path / name).read_text().strip() for name in ("jwt-secret", "seal-key")]
         shown = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True).stdout
         environs = [Path(f"/proc/{pid}/environ").read_bytes() for pid in talkative.pids]
         with_settings = [environ for environ in environs if b"WAYPOST_ADMIN_PASSWORD" in environ]
 
-        assert (tmp_path / "jwt-secret").stat().st_mode & 0o777 == 0o600
-        assert len(secret) >= 32
+        for name in ("jwt-secret", "seal-key"):
+            assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+        assert min(map(len, keys)) >= 32
         assert '"level": "debug"' in server.log
-        for hidden in (secret, ADMIN_PASSWORD, token, "a password to keep", text, number):
+        for hidden in (*keys, ADMIN_PASSWORD, token, "a password to keep", text, number):
             assert hidden not in server.log
             assert hidden not in shown
-        assert secret.encode() not in b"".join(environs)
+        assert not any(key.encode() in b"".join(environs) for key in keys)
         assert len(with_settings) == 1, "only the supervisor's, as it was started"
 
 
@@ -179,7 +182,9 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
 
 def test_a_database_that_is_not_there(tmp_path: Path) -> None:
     url = f"postgresql://waypost:its-password@127.0.0.1:{free_port()}/waypost"
-    said = refused("--port", str(free_port()), DATABASE_URL=url, JWT_SECRET="s" * 32)
+    said = refused(
+        "--port", str(free_port()), DATABASE_URL=url, JWT_SECRET="s" * 32, SEAL_KEY="k" * 32
+    )
 
     assert "The database cannot be reached" in said
     assert "its-password" not in said
@@ -287,8 +292,19 @@ def test_a_worker_follows_a_server_that_is_started_again(tmp_path: Path) -> None
         assert apart.server.stop() == 0
         apart.server.start()
         until(lambda: readiness(apart.server)[0] == 200, "and again")
+        # Until its lease is over the worker that was counts as one; that it followed is news.
+        until(lambda: asyncio.run(workers_so_far(apart)) == 2, "it follows")
         beside.terminate()
         assert beside.wait(STOP_SECONDS) == 0
+
+
+async def workers_so_far(apart: Box) -> int:
+    connection = await asyncpg.connect(apart.database_url)
+    try:
+        count: int = await connection.fetchval("select count(*) from workers")
+        return count
+    finally:
+        await connection.close()
 
 
 def readiness(server: Server) -> tuple[int, dict[str, bool]]:
