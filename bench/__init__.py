@@ -1,1 +1,1 @@
-"""Measures Waypost beside Kannel and a bare ASGI server; `make bench` writes RESULTS.md."""
+"""Measures Waypost, each number beside another of the same run; `make bench` writes RESULTS.md."""

@@ -25,6 +25,21 @@ def make(url: str, count: int, tokens: Path) -> None:
     tokens.write_text("".join(f"{token}\n" for token in made))
 
 
+def admin_token(url: str) -> str:
+    """The administrator's access token."""
+    return token_of(url, "admin", ADMIN_PASSWORD)
+
+
+def token_of(url: str, name: str, password: str = PASSWORD) -> str:
+    """An account's access token."""
+
+    async def log_in() -> str:
+        async with aiohttp.ClientSession(url) as session:
+            return await _log_in(session, name, password)
+
+    return asyncio.run(log_in())
+
+
 async def _make(url: str, count: int) -> list[str]:
     connector = aiohttp.TCPConnector(limit=AT_ONCE)
     async with aiohttp.ClientSession(url, connector=connector) as session:

@@ -1,7 +1,8 @@
 -- One generator for every contestant: rotates over the tokens and over millions of recipients.
 -- wrk … -- KIND TOKENS SEED DELAY_MS IDS
---   KIND      send, bulk or kannel
---   TOKENS    a file with one access token a line; "-" for Kannel, which takes a password
+--   KIND      send, bulk, read or kannel
+--   TOKENS    a file with one access token a line, for read with a path after each; "-" for Kannel,
+--             which takes a password
 --   SEED      a number; another one gives other recipients
 --   DELAY_MS  mean pause of a connection before each request; 0 for none
 --   IDS       a file that takes the queue_id of every answer; "-" for none
@@ -59,6 +60,16 @@ local function kannel()
   return function() return KANNEL .. number() .. tail end
 end
 
+local function gets(lines)
+  local made = {}
+  for i, line in ipairs(lines) do
+    local token, path = line:match("^(%S+) (%S+)$")
+    made[i] = "GET " .. path .. " HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer "
+      .. token .. "\r\n\r\n"
+  end
+  return function() return made[math.random(#made)] end
+end
+
 local function pause(mean)
   return function() return math.random(0, 2 * mean) end
 end
@@ -80,6 +91,8 @@ function init(args)
     request = kannel()
   elseif kind == "bulk" then
     request = post("/api/messages/send-bulk-message", read_lines(tokens), bulk_body)
+  elseif kind == "read" then
+    request = gets(read_lines(tokens))
   else
     request = post("/api/messages/send-message", read_lines(tokens), single_body)
   end

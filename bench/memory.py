@@ -1,4 +1,4 @@
-"""Idle memory of the server's processes, from the kernel's own books."""
+"""Memory of processes, from the kernel's own books."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -18,8 +18,14 @@ class Memory:
     rss: float
 
 
+def of_process(pid: int) -> float:
+    """What one process holds for itself alone, in MiB."""
+    held = _held(pid)
+    return (held["Private_Clean"] + held["Private_Dirty"]) / KIB_PER_MIB
+
+
 def of_server(supervisor: int, port: int) -> list[Memory]:
-    """Supervisor, API (it listens on `port`), worker and PostgreSQL."""
+    """What supervisor, API (it listens on `port`), worker and PostgreSQL hold when idle."""
     pss: Counter[str] = Counter()
     rss: Counter[str] = Counter()
     count: Counter[str] = Counter()

@@ -70,6 +70,7 @@ def wait_until(
     seconds: float,
     process: subprocess.Popen[bytes] | None = None,
     log: Path | None = None,
+    every: float = POLL_SECONDS,
 ) -> None:
     """Poll until true. Raises BenchError past `seconds`, or when `process` has ended."""
     deadline = time.monotonic() + seconds
@@ -78,7 +79,7 @@ def wait_until(
         if ended or time.monotonic() > deadline:
             said = "it ended" if ended else f"not within {seconds:.0f} s"
             raise BenchError(f"{what}: {said}.{_last_words(log)}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(every)
 
 
 def _last_words(log: Path | None) -> str:

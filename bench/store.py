@@ -23,6 +23,16 @@ SENT_PER_SECOND = """
 select count(*) / nullif(extract(epoch from max(sent_at) - min(sent_at)), 0)
 from messages where sent_at >= $1
 """
+UNSENT_OF = """
+select count(*) from messages where account_id = $1 and status in ('Queued', 'Sending')
+"""
+SENT_OF = "select count(*) from messages where account_id = $1 and sent_at is not null"
+ACCOUNTS = "select id from accounts where username like 'bench-%' order by username"
+MESSAGES = """
+select m.account_id, m.id, m.recipient
+  from unnest($1::bigint[], $2::bigint[]) as wanted (account_id, number)
+  join messages m on m.account_id = wanted.account_id and m.number = wanted.number
+"""
 VERSION = "show server_version"
 
 
@@ -33,6 +43,15 @@ class SentLatency:
     sent: int
     p50_ms: float
     p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a read asks by."""
+
+    account_id: int
+    id: UUID
+    recipient: str
 
 
 def held(url: str) -> int:
@@ -48,6 +67,28 @@ def unsent(url: str) -> int:
 def sent(url: str) -> int:
     """How many messages were sent."""
     return int(_ask(url, SENT)[0][0])
+
+
+def unsent_of(url: str, account_id: int) -> int:
+    """How many messages of the account still wait for their sending."""
+    return int(_ask(url, UNSENT_OF, account_id)[0][0])
+
+
+def sent_of(url: str, account_id: int) -> int:
+    """How many messages of the account were sent."""
+    return int(_ask(url, SENT_OF, account_id)[0][0])
+
+
+def accounts(url: str) -> list[int]:
+    """The accounts that the bench made, in the order of their names."""
+    return [row["id"] for row in _ask(url, ACCOUNTS)]
+
+
+def messages(url: str, wanted: Sequence[tuple[int, int]]) -> list[Message]:
+    """Messages by account and running number."""
+    numbers = [number for _, number in wanted]
+    rows = _ask(url, MESSAGES, [account for account, _ in wanted], numbers)
+    return [Message(**row) for row in rows]
 
 
 def found(url: str, ids: Sequence[UUID]) -> int:

@@ -24,7 +24,11 @@ BASE = {
     "WAYPOST_ADMIN_PASSWORD": ADMIN_PASSWORD,
     "WAYPOST_RATE_LIMIT_AUTH": "off",
     "WAYPOST_RATE_LIMIT_DEFAULT": "off",
+    "WAYPOST_RATE_LIMIT_STATUS": HIGH,
+    "WAYPOST_BACKLOG_PER_ACCOUNT": "1000000000",
+    "WAYPOST_BACKLOG_PER_POOL": "1000000000",
 }
+LATER = "3600"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class Flavour:
     limits: bool = True
     limits_url: str | None = None
     sandbox_rate: int | None = None
+    wire_url: str | None = None
+    receipts: bool = True
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -53,8 +59,16 @@ class Flavour:
         rate = HIGH if self.limits else "off"
         own = {"WAYPOST_RATE_LIMIT_SEND": rate, "WAYPOST_RATE_LIMIT_BULK": rate}
         shared = {"WAYPOST_LIMITS_URL": self.limits_url} if self.limits_url else {}
-        devices = {"WAYPOST_SANDBOX_RATE": str(self.sandbox_rate)} if self.sandbox_rate else {}
-        return BASE | own | shared | devices
+        return BASE | own | shared | dict(self._devices())
+
+    def _devices(self) -> Iterator[tuple[str, str]]:
+        if self.sandbox_rate is not None:
+            yield "WAYPOST_SANDBOX_RATE", str(self.sandbox_rate)
+        if self.wire_url is not None:
+            yield "WAYPOST_SANDBOX_WIRE_URL", self.wire_url
+        if not self.receipts:
+            yield "WAYPOST_SANDBOX_DELIVERED_SECONDS", LATER
+            yield "WAYPOST_SANDBOX_READ_SECONDS", LATER
 
 
 @dataclass(frozen=True, slots=True)
