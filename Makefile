@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DATA_DIR ?= waypost-data
+ROUNDS ?= 50
 
-.PHONY: help install demo serve test check bench lock clean
+.PHONY: help install demo serve test chaos check bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -32,6 +33,9 @@ serve: .venv/runtime ## a server on 127.0.0.1:8080, its data in ./waypost-data
 test: .venv/dev ## every test, on an embedded PostgreSQL of its own
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
+chaos: .venv/dev ## ROUNDS=50 in which everything breaks, with KIND=sandbox or cloud devices or all
+	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) $(if $(KIND),--kind $(KIND))
+
 check: .venv/dev ## style, types, layers, SQL only in stores
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -39,7 +43,7 @@ check: .venv/dev ## style, types, layers, SQL only in stores
 	$(BIN)/lint-imports
 	$(BIN)/python tools/sql_only_in_stores.py
 
-bench: .venv/dev ## measure, and write bench/RESULTS.md
+bench: .venv/dev ## measure, about fifteen minutes, and write bench/RESULTS.md
 	$(BIN)/python -m bench
 
 UV_LOCK = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
