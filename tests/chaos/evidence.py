@@ -138,11 +138,12 @@ async def gather(
         seen[sight.message_id].append((order, sight))
     connection = await asyncpg.connect(url)
     try:
-        facts = await _facts(connection)
-        entries = await _entries(connection)
-        given = await _given_ids(connection)
-        rows = await connection.fetch(MESSAGES)
-        left = await connection.fetchrow(LEFT)
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            facts = await _facts(connection)
+            entries = await _entries(connection)
+            given = await _given_ids(connection)
+            rows = await connection.fetch(MESSAGES)
+            left = await connection.fetchrow(LEFT)
     finally:
         await connection.close()
     messages = []
