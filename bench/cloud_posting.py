@@ -18,7 +18,8 @@ from bench.posting import TEXT
 from waypost.drivers.cloud.breaker import Number, Shared, named
 from waypost.drivers.cloud.client import KEEP_SECONDS, TIMES, Graph
 from waypost.drivers.cloud.driver import CloudDriver
-from waypost.drivers.port import Accepted, KeptFile, Media, Outgoing, Ref
+from waypost.drivers.outgoing import Media, Outgoing, Ref
+from waypost.drivers.port import Accepted, KeptFile
 from waypost.kit.clock import SystemClock
 
 VERSION, NUMBER, BUSINESS, TOKEN = "v26.0", "106540352242922", "100200300400500", "t" * 200

@@ -12,7 +12,7 @@ from tests.support.messages import House
 from tests.support.recording import RecordingDatabase
 from tests.support.sends import CLOCK, DAY, accept, balance, bulk, single, wallet
 from waypost.credits.errors import InsufficientCredits
-from waypost.drivers.port import Approved, Media, MediaKind, Parameter
+from waypost.drivers.outgoing import Approved, Media, MediaKind, Parameter
 from waypost.kit.clock import FrozenClock
 from waypost.kit.db import Database
 from waypost.kit.errors import Invalid, NotFound, Unavailable

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.approved import AT, listed, news
 from tests.support.official import Number
-from waypost.drivers.port import ApprovedTemplate
+from waypost.drivers.news import ApprovedTemplate
 from waypost.kit.db import Database
 from waypost.templates import manage, provider
 from waypost.templates.adopt import NAME_TAKEN, Adopted, adopt

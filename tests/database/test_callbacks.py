@@ -13,7 +13,8 @@ from tests.support.callbacks import call, calls, change, failed, messages, statu
 from tests.support.messages import PLAIN, House, plain, told
 from tests.support.official import SEALER, Number
 from waypost.drivers.cloud import opaque
-from waypost.drivers.port import Accepted, Ref, Unknown
+from waypost.drivers.outgoing import Ref
+from waypost.drivers.port import Accepted, Unknown
 from waypost.intake import callbacks
 from waypost.intake.callbacks import ATTEMPTS, Callbacks
 from waypost.kit.clock import SystemClock

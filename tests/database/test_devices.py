@@ -26,7 +26,7 @@ from waypost.devices.model import (
 )
 from waypost.devices.pacing import DEFAULTS, Pacing, Profile
 from waypost.devices.schemas import shown
-from waypost.drivers.port import NumberNews
+from waypost.drivers.news import NumberNews
 from waypost.kit.db import Database
 from waypost.kit.errors import Invalid
 

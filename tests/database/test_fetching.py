@@ -14,7 +14,9 @@ from tests.support.messages import PLAIN, House, until
 from tests.support.official import Number
 from tests.support.people import opened
 from tests.support.samples import JPEG, WEBP
-from waypost.drivers.port import Fetched, Inbound, InboundMedia, MediaKind, Refused, Retry
+from waypost.drivers.news import Inbound, InboundMedia
+from waypost.drivers.outgoing import MediaKind
+from waypost.drivers.port import Fetched, Refused, Retry
 from waypost.fleet.fetch import AT_ONCE, Fetching
 from waypost.kit.clock import SystemClock
 from waypost.kit.db import Database

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.messages import PLAIN, House
 from tests.support.official import Number
-from waypost.drivers.port import Inbound, InboundMedia
+from waypost.drivers.news import Inbound, InboundMedia
 from waypost.kit.db import Database
 from waypost.kit.ids import Ids
 from waypost.messages import inbound, inbox

@@ -15,7 +15,7 @@ from tests.support.official import Number
 from tests.support.samples import JPEG, PDF, PNG
 from waypost.devices import manage as devices
 from waypost.devices.model import DeviceChange
-from waypost.drivers.port import Media, MediaKind, Ref
+from waypost.drivers.outgoing import Media, MediaKind, Ref
 from waypost.kit.clock import FrozenClock
 from waypost.kit.db import Database
 from waypost.kit.files import show_id

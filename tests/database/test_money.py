@@ -15,7 +15,9 @@ from waypost.credits import ledger
 from waypost.credits.errors import InsufficientCredits
 from waypost.credits.model import Kind, Move
 from waypost.devices.leases import Lease
-from waypost.drivers.port import Accepted, DeviceDown, Failed, NotSent, Ref, Refused, Retry, Unknown
+from waypost.drivers.news import Failed
+from waypost.drivers.outgoing import Ref
+from waypost.drivers.port import Accepted, DeviceDown, NotSent, Refused, Retry, Unknown
 from waypost.kit.db import Database, Tx
 from waypost.messages import receipts
 from waypost.messages.group_commit import GroupCommit

@@ -22,7 +22,7 @@ from waypost.app.api import assemble
 from waypost.app.worker import _Worker
 from waypost.devices import manage
 from waypost.drivers.cloud import opaque
-from waypost.drivers.port import Ref
+from waypost.drivers.outgoing import Ref
 from waypost.events import log as facts
 from waypost.intake import callbacks
 from waypost.intake.callbacks import Callbacks

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.approved import AT, listed, news
 from tests.support.official import Number
-from waypost.drivers.port import TemplateNews, TemplatesNews
+from waypost.drivers.news import TemplateNews, TemplatesNews
 from waypost.kit.db import Database
 from waypost.templates import provider
 from waypost.templates.model import Approval

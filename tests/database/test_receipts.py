@@ -6,7 +6,9 @@ import asyncpg
 import pytest
 
 from tests.support.messages import DOWN, PLAIN, House, facts_are_whole, jobs_of, told
-from waypost.drivers.port import Accepted, Delivered, Failed, Left, Read, Ref, Unknown
+from waypost.drivers.news import Delivered, Failed, Left, Read
+from waypost.drivers.outgoing import Ref
+from waypost.drivers.port import Accepted, Unknown
 from waypost.kit.db import Database
 from waypost.messages import receipts
 

@@ -8,15 +8,7 @@ import asyncpg
 import pytest
 
 from tests.support.messages import DAY, DOWN, PLAIN, UNCERTAIN_AFTER, House, jobs_of, told
-from waypost.drivers.port import (
-    Accepted,
-    DeviceDown,
-    NotSent,
-    Outcome,
-    Refused,
-    Retry,
-    Unknown,
-)
+from waypost.drivers.port import Accepted, DeviceDown, NotSent, Outcome, Refused, Retry, Unknown
 from waypost.kit.db import Database
 from waypost.messages.outcomes import Claimed, Marked
 from waypost.messages.settle import expire

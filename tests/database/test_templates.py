@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from waypost.drivers.port import Media, MediaKind
+from waypost.drivers.outgoing import Media, MediaKind
 from waypost.kit.db import Database
 from waypost.kit.errors import Invalid
 from waypost.kit.page import PageAsk

@@ -93,7 +93,7 @@ async def check(victim: Box, customers: list[Customer], loads: list[Load]) -> No
     connection = await asyncpg.connect(victim.database_url)
     try:
         await books.nothing_waits(connection, END_SECONDS)
-        # Of messages that nobody was told of, receipts still come: the books are read at one moment.
+        # Receipts still come of messages that nobody was told of: all is read at one moment.
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             await books.accepted_once(connection, loads)
             await books.sent_once(connection)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from waypost.drivers.port import ApprovedTemplate, TemplatesNews
+from waypost.drivers.news import ApprovedTemplate, TemplatesNews
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 250_000, tzinfo=UTC)
 

@@ -12,7 +12,8 @@ from tests.support.provider import BUSINESS, NUMBER, TO, TOKEN
 from waypost.drivers.cloud.breaker import Number, Shared, named
 from waypost.drivers.cloud.client import TIMES, Graph
 from waypost.drivers.cloud.driver import CloudDriver
-from waypost.drivers.port import KeptFile, Media, Outgoing, Ref
+from waypost.drivers.outgoing import Media, Outgoing, Ref
+from waypost.drivers.port import KeptFile
 from waypost.kit.clock import Clock, FrozenClock
 from waypost.kit.errors import Unavailable
 

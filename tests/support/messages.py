@@ -16,7 +16,9 @@ from waypost.credits import ledger
 from waypost.credits.model import Kind, Move
 from waypost.devices import leases
 from waypost.devices.leases import Lease
-from waypost.drivers.port import Delivered, DeviceDown, Failed, Left, Outcome, Read, Receipt, Ref
+from waypost.drivers.news import Delivered, Failed, Left, Read, Receipt
+from waypost.drivers.outgoing import Ref
+from waypost.drivers.port import DeviceDown, Outcome
 from waypost.kit.clock import Clock, SystemClock
 from waypost.kit.config import Settings
 from waypost.kit.db import Database, Tx

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from waypost.drivers.port import KeptFile, Media, Outgoing, Ref
+from waypost.drivers.outgoing import Media, Outgoing, Ref
+from waypost.drivers.port import KeptFile
 
 TO, OTHER = "27821234567", "27821230000"
 PDF = b"%PDF-1.7 a receipt"

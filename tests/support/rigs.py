@@ -17,17 +17,9 @@ from tests.support.graph.notes import Post
 from tests.support.graph.world import APP_SECRET, BUSINESS, NUMBER, TOKEN
 from waypost.drivers import secrets
 from waypost.drivers.cloud import inbound
-from waypost.drivers.port import (
-    Delivered,
-    Driver,
-    Failed,
-    KeptFile,
-    Media,
-    Outgoing,
-    Read,
-    Ref,
-    Shelf,
-)
+from waypost.drivers.news import Delivered, Failed, Read
+from waypost.drivers.outgoing import Media, Outgoing, Ref
+from waypost.drivers.port import Driver, KeptFile, Shelf
 from waypost.drivers.registry import makers
 from waypost.drivers.sandbox import Manner, SandboxDriver
 from waypost.drivers.simulation import Delays, Network, Simulation

@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from waypost.drivers.port import DeviceDown, DriverEvent, Outcome, Outgoing, Unconfirmed
+from waypost.drivers.news import DriverEvent
+from waypost.drivers.outgoing import Outgoing
+from waypost.drivers.port import DeviceDown, Outcome, Unconfirmed
 
 
 class Scripted:

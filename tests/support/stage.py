@@ -16,7 +16,9 @@ from waypost.accounts import directory
 from waypost.accounts.model import Changes, NewAccount, OnUncertain
 from waypost.credits.open_account import open_account
 from waypost.devices.leases import Lease
-from waypost.drivers.port import Delivered, Failed, Left, Outcome, Read, Receipt, Ref
+from waypost.drivers.news import Delivered, Failed, Left, Read, Receipt
+from waypost.drivers.outgoing import Ref
+from waypost.drivers.port import Outcome
 from waypost.kit.clock import FrozenClock
 from waypost.kit.db import Database, Tx
 from waypost.kit.errors import Conflict

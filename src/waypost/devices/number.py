@@ -1,7 +1,7 @@
 """What the provider says of a device's number."""
 
 from waypost.devices import store
-from waypost.drivers.port import NumberNews
+from waypost.drivers.news import NumberNews
 from waypost.kit.db import Tx
 
 

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from waypost.drivers.port import DeviceDown, DriverEvent, Outcome, Outgoing, Unconfirmed
+from waypost.drivers.news import DriverEvent
+from waypost.drivers.outgoing import Outgoing
+from waypost.drivers.port import DeviceDown, Outcome, Unconfirmed
 
 
 class Broken:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from waypost.drivers.port import DeviceDown, Outcome, Outgoing
+from waypost.drivers.outgoing import Outgoing
+from waypost.drivers.port import DeviceDown, Outcome
 
 
 @dataclass(frozen=True, slots=True)

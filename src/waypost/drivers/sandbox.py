@@ -7,18 +7,9 @@ from datetime import datetime, timedelta
 
 from waypost.drivers.carrier import Carrier
 from waypost.drivers.fates import Fate, fate_of
-from waypost.drivers.port import (
-    TOO_LATE,
-    Delivered,
-    DeviceDown,
-    DriverEvent,
-    Failed,
-    Outcome,
-    Outgoing,
-    Read,
-    Ref,
-    Unconfirmed,
-)
+from waypost.drivers.news import Delivered, DriverEvent, Failed, Read
+from waypost.drivers.outgoing import Outgoing, Ref
+from waypost.drivers.port import TOO_LATE, DeviceDown, Outcome, Unconfirmed
 from waypost.drivers.simulation import Network
 from waypost.drivers.timers import Timers
 from waypost.drivers.under_way import UnderWay

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from waypost.drivers.carrier import Carried
 from waypost.drivers.fates import Fate, fate_of
-from waypost.drivers.port import Accepted, DeviceDown, Outcome, Outgoing, Retry, Unknown
+from waypost.drivers.outgoing import Outgoing
+from waypost.drivers.port import Accepted, DeviceDown, Outcome, Retry, Unknown
 from waypost.kit.clock import Clock
 
 REMEMBERED = 10_000

@@ -17,7 +17,8 @@ from aiohttp import (
 )
 
 from waypost.drivers.carrier import Carried
-from waypost.drivers.port import Accepted, DeviceDown, Outcome, Outgoing, Unknown
+from waypost.drivers.outgoing import Outgoing
+from waypost.drivers.port import Accepted, DeviceDown, Outcome, Unknown
 from waypost.drivers.verdicts import verdict
 from waypost.kit.clock import Clock
 from waypost.kit.log import get

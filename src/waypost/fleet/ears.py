@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from waypost.drivers.port import Driver, DriverEvent
+from waypost.drivers.news import DriverEvent
+from waypost.drivers.port import Driver
 from waypost.intake.apply import apply
 from waypost.kit.batches import Batches
 from waypost.kit.clock import Clock

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from waypost.devices.model import Device, State
-from waypost.drivers.port import Accepted, DeviceDown, Outcome, Outgoing, Retry, Unconfirmed
+from waypost.drivers.outgoing import Outgoing
+from waypost.drivers.port import Accepted, DeviceDown, Outcome, Retry, Unconfirmed
 from waypost.drivers.registry import Made
 from waypost.fleet.pace import Pace
 from waypost.kit.clock import Clock

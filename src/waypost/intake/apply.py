@@ -7,7 +7,7 @@ from typing import assert_never
 import prometheus_client
 
 from waypost.devices import number
-from waypost.drivers.port import (
+from waypost.drivers.news import (
     Delivered,
     DriverEvent,
     Failed,

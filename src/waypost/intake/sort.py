@@ -11,7 +11,7 @@ from waypost.devices import vault
 from waypost.devices.vault import Mates
 from waypost.drivers.cloud import inbound
 from waypost.drivers.cloud.inbound import MESSAGES, Change, Notice, Status
-from waypost.drivers.port import Inbound, TemplateNews
+from waypost.drivers.news import Inbound, TemplateNews
 from waypost.intake.store_callbacks import Call, Unexplained
 from waypost.kit.db import Tx
 from waypost.kit.seal import Sealer

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.datastructures import FormData, UploadFile
 
 from waypost.accounts.guard import Member
-from waypost.drivers.port import MediaKind
+from waypost.drivers.outgoing import MediaKind
 from waypost.kit import files
 from waypost.kit.answers import Said
 from waypost.kit.asks import CursorQuery

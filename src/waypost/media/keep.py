@@ -7,7 +7,7 @@ from datetime import datetime
 from os import SEEK_END
 from typing import IO
 
-from waypost.drivers.port import MediaKind
+from waypost.drivers.outgoing import MediaKind
 from waypost.kit.db import Tx
 from waypost.kit.errors import Invalid
 from waypost.kit.ids import Ids

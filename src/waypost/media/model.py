@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from waypost.drivers.port import MediaKind
+from waypost.drivers.outgoing import MediaKind
 
 _MEGABYTE = 1 << 20
 

@@ -3,7 +3,7 @@
 import re
 from mimetypes import MimeTypes
 
-from waypost.drivers.port import MediaKind
+from waypost.drivers.outgoing import MediaKind
 from waypost.kit.errors import Invalid
 from waypost.kit.files import MAX_FILENAME
 from waypost.media.model import MOST_BYTES

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from waypost.drivers.port import KeptFile, Media, Ref
+from waypost.drivers.outgoing import Media, Ref
+from waypost.drivers.port import KeptFile
 from waypost.kit.clock import Clock
 from waypost.kit.db import Database
 from waypost.media import find, store, store_uploads

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from waypost.drivers.port import MediaKind
+from waypost.drivers.outgoing import MediaKind
 from waypost.kit.db import Tx
 from waypost.media.model import File, Sendable
 

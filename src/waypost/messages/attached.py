@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from waypost.drivers.port import Media, MediaKind
+from waypost.drivers.outgoing import Media, MediaKind
 from waypost.kit.errors import Invalid
 from waypost.media.find import Key
 from waypost.media.model import Sendable

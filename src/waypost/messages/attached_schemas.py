@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from waypost.drivers.port import MediaKind
+from waypost.drivers.outgoing import MediaKind
 from waypost.kit import files
 from waypost.kit.errors import Problem
 from waypost.kit.texts import problem_of

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from waypost.drivers.port import Approved, Media
+from waypost.drivers.outgoing import Approved, Media
 
 
 class Carried(msgspec.Struct, frozen=True, omit_defaults=True):

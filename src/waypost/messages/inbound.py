@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from waypost.drivers.port import Inbound
+from waypost.drivers.news import Inbound
 from waypost.kit.db import Tx
 from waypost.kit.ids import Ids, first_id_at
 from waypost.messages import store_inbound as store

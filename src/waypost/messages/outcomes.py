@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import inf
 
-from waypost.drivers.port import Outcome, Outgoing, Ref
+from waypost.drivers.outgoing import Outgoing, Ref
+from waypost.drivers.port import Outcome
 from waypost.messages.content import carried
 from waypost.messages.model import Status
 from waypost.messages.store_progress import Key, Text

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from waypost.credits.model import PRICE
 from waypost.devices.model import Counts
-from waypost.drivers.port import Media
+from waypost.drivers.outgoing import Media
 from waypost.kit.errors import Invalid, Refusal, Unavailable
 from waypost.kit.ids import Ids
 from waypost.media.find import Key as FileKey

@@ -7,7 +7,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from waypost.credits import ledger
-from waypost.drivers.port import Delivered, Failed, Left, Read, Receipt
+from waypost.drivers.news import Delivered, Failed, Left, Read, Receipt
 from waypost.events.model import Type
 from waypost.kit.clock import Clock
 from waypost.kit.db import Tx

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from waypost.drivers.port import InboundMedia
+from waypost.drivers.news import InboundMedia
 from waypost.kit.db import Tx
 from waypost.messages.wanted import Wanted
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from waypost.drivers.port import Inbound
+from waypost.drivers.news import Inbound
 from waypost.kit.db import Tx
 
 # Whose message it answers.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from waypost.drivers.port import Ref
+from waypost.drivers.outgoing import Ref
 from waypost.kit.db import Tx
 from waypost.messages.store_progress import Key
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from waypost.drivers.port import Accepted, Ref
+from waypost.drivers.outgoing import Ref
+from waypost.drivers.port import Accepted
 from waypost.kit.db import Tx
 from waypost.messages import store_progress
 from waypost.messages import store_trace as store

@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from waypost.drivers.port import Ref, Unconfirmed
+from waypost.drivers.outgoing import Ref
+from waypost.drivers.port import Unconfirmed
 from waypost.kit.db import Tx
 from waypost.kit.ids import first_id_at
 from waypost.messages import store_progress as store

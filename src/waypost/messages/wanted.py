@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from waypost.drivers.port import InboundMedia
+from waypost.drivers.news import InboundMedia
 
 
 @dataclass(frozen=True, slots=True)

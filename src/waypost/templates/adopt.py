@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from waypost.drivers.port import ApprovedTemplate
+from waypost.drivers.news import ApprovedTemplate
 from waypost.kit.db import Tx
 from waypost.templates import store, store_provider
 from waypost.templates.model import Draft, Format, Header, Known, Mine, Provider

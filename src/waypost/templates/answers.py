@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from pydantic import BaseModel
 
-from waypost.drivers.port import Media, MediaKind
+from waypost.drivers.outgoing import Media, MediaKind
 from waypost.kit import files
 from waypost.kit.answers import Pagination
 from waypost.kit.routing import zulu

@@ -5,7 +5,7 @@ What no provider would take is refused before it is accepted.
 
 from collections.abc import Mapping
 
-from waypost.drivers.port import Approved, ButtonParameter, Media, Parameter
+from waypost.drivers.outgoing import Approved, ButtonParameter, Media, Parameter
 from waypost.kit.errors import Invalid, Problem
 from waypost.templates.model import Format, Header, Provider
 from waypost.templates.render import names_in, problem_of_value, shown

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from waypost.drivers.port import TemplateNews, TemplatesNews
+from waypost.drivers.news import TemplateNews, TemplatesNews
 from waypost.kit.db import Tx
 from waypost.templates import store_provider as store
 from waypost.templates.model import Approval, Known

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from waypost.drivers.cloud.loose import records, text
-from waypost.drivers.port import ApprovedTemplate, MediaKind
+from waypost.drivers.news import ApprovedTemplate
+from waypost.drivers.outgoing import MediaKind
 from waypost.templates.model import MAX_TEXT, Button, Draft, Format, Header, Provider
 from waypost.templates.render import NAME
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from waypost.drivers.port import Media, MediaKind
+from waypost.drivers.outgoing import Media, MediaKind
 from waypost.kit import files
 from waypost.kit.routing import Body
 from waypost.kit.texts import Name, Text

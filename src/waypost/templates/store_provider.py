@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from waypost.drivers.port import ApprovedTemplate, TemplateNews, TemplatesNews
+from waypost.drivers.news import ApprovedTemplate, TemplateNews, TemplatesNews
 from waypost.kit.db import Tx
 from waypost.templates.model import Approval, Known
 

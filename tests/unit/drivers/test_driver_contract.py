@@ -7,18 +7,9 @@ from dataclasses import replace
 import pytest
 from tests.support.rigs import KINDS, Fate, Rig
 
-from waypost.drivers.port import (
-    Accepted,
-    Delivered,
-    DeviceDown,
-    Failed,
-    NotSent,
-    Outgoing,
-    Read,
-    Refused,
-    Retry,
-    Unknown,
-)
+from waypost.drivers.news import Delivered, Failed, Read
+from waypost.drivers.outgoing import Outgoing
+from waypost.drivers.port import Accepted, DeviceDown, NotSent, Refused, Retry, Unknown
 
 
 @pytest.fixture(params=KINDS)

@@ -9,21 +9,9 @@ from datetime import timedelta
 from math import inf
 from uuid import UUID, uuid4
 
-from waypost.drivers.port import (
-    Accepted,
-    Delivered,
-    DeviceDown,
-    DriverEvent,
-    Failed,
-    NotSent,
-    Outgoing,
-    Read,
-    Ref,
-    Refused,
-    Retry,
-    Unconfirmed,
-    Unknown,
-)
+from waypost.drivers.news import Delivered, DriverEvent, Failed, Read
+from waypost.drivers.outgoing import Outgoing, Ref
+from waypost.drivers.port import Accepted, DeviceDown, NotSent, Refused, Retry, Unconfirmed, Unknown
 from waypost.drivers.sandbox import Manner, SandboxDriver
 from waypost.drivers.simulation import Delays, Network, Simulation
 from waypost.kit.clock import SystemClock

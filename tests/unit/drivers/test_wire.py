@@ -15,19 +15,9 @@ from tests.support.server import free_port
 from tests.support.sockets import Serve, answering, certified, listening, request
 from tests.support.transport import Faults, Transport
 
-from waypost.drivers.port import (
-    Accepted,
-    Delivered,
-    DeviceDown,
-    Outcome,
-    Outgoing,
-    Read,
-    Ref,
-    Refused,
-    Retry,
-    Shelf,
-    Unknown,
-)
+from waypost.drivers.news import Delivered, Read
+from waypost.drivers.outgoing import Outgoing, Ref
+from waypost.drivers.port import Accepted, DeviceDown, Outcome, Refused, Retry, Shelf, Unknown
 from waypost.drivers.registry import Made, makers
 from waypost.drivers.wire import TIMES, Wire
 from waypost.kit.clock import SystemClock

@@ -12,7 +12,8 @@ from tests.support.messages import until
 from tests.support.scripted import Scripted
 
 from waypost.devices.model import Device, Kind, State
-from waypost.drivers.port import Accepted, DeviceDown, Outgoing, Ref, Retry
+from waypost.drivers.outgoing import Outgoing, Ref
+from waypost.drivers.port import Accepted, DeviceDown, Retry
 from waypost.drivers.registry import Made
 from waypost.fleet.pace import UNBOUNDED
 from waypost.fleet.phone import Past, Phone

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.samples import FILES, JPEG, MP4, OPUS, PDF, PNG, WEBP
 
-from waypost.drivers.port import MediaKind
+from waypost.drivers.outgoing import MediaKind
 from waypost.kit.errors import Invalid
 from waypost.kit.files import filename_problem
 from waypost.media.model import MOST_BYTES

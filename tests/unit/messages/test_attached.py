@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from waypost.drivers.port import Media, MediaKind
+from waypost.drivers.outgoing import Media, MediaKind
 from waypost.kit.errors import Invalid
 from waypost.media.model import Sendable
 from waypost.messages.attached import MAX_CAPTION, Attached, caption_problem, media

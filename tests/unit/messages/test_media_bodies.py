@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from waypost.drivers.port import MediaKind
+from waypost.drivers.outgoing import MediaKind
 from waypost.kit.errors import Invalid
 from waypost.kit.files import show_id
 from waypost.messages.attached import Attached

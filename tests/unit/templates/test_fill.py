@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.drivers.port import Approved, ButtonParameter, Media, MediaKind, Parameter
+from waypost.drivers.outgoing import Approved, ButtonParameter, Media, MediaKind, Parameter
 from waypost.kit.errors import Invalid
 from waypost.templates.fill import MAX_HEADER, approved, wanted
 from waypost.templates.model import Button, Format, Header, Provider

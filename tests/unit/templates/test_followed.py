@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from waypost.drivers.port import Media, MediaKind
+from waypost.drivers.outgoing import Media, MediaKind
 from waypost.templates.adopt import followed
 from waypost.templates.model import Button, Draft, Format, Header, Mine, Provider
 

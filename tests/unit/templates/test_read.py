@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from waypost.drivers.port import ApprovedTemplate, MediaKind
+from waypost.drivers.news import ApprovedTemplate
+from waypost.drivers.outgoing import MediaKind
 from waypost.templates.model import Button, Draft, Format, Header, Provider
 from waypost.templates.read import Unusable, draft_of
 

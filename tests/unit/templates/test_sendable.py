@@ -8,7 +8,7 @@ from tests.support.graph.world import BUSINESS, Template, World, usual_templates
 
 from waypost.drivers.cloud import payload
 from waypost.drivers.cloud.templates import templates
-from waypost.drivers.port import Approved, Media, Outgoing, Ref
+from waypost.drivers.outgoing import Approved, Media, Outgoing, Ref
 from waypost.templates.fill import approved, wanted
 from waypost.templates.model import Draft
 from waypost.templates.read import draft_of

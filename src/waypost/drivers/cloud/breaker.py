@@ -10,7 +10,9 @@ from typing import assert_never
 from waypost.drivers.cloud import errors
 from waypost.drivers.cloud.errors import Fault, Level, Told
 from waypost.drivers.cloud.stops import Doubling, Pairs, Stops
-from waypost.drivers.port import ApprovedTemplate, DeviceDown, Outgoing, Refused, Retry
+from waypost.drivers.news import ApprovedTemplate
+from waypost.drivers.outgoing import Outgoing
+from waypost.drivers.port import DeviceDown, Refused, Retry
 from waypost.kit.clock import Clock
 
 LONGEST_SLOW = 60.0

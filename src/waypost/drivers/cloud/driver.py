@@ -10,15 +10,14 @@ from waypost.drivers.cloud.errors import Level
 from waypost.drivers.cloud.files import Files
 from waypost.drivers.cloud.loose import records, text
 from waypost.drivers.cloud.watch import Watch
+from waypost.drivers.news import DriverEvent, InboundMedia
+from waypost.drivers.outgoing import Outgoing
 from waypost.drivers.port import (
     TOO_LATE,
     Accepted,
     DeviceDown,
-    DriverEvent,
     Fetched,
-    InboundMedia,
     Outcome,
-    Outgoing,
     Refused,
     Retry,
     Shelf,

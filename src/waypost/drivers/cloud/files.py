@@ -12,16 +12,9 @@ from waypost.drivers.cloud import errors
 from waypost.drivers.cloud.client import Answer, Download, Graph, Lost, TooLarge, Unreached
 from waypost.drivers.cloud.errors import Level, Told
 from waypost.drivers.cloud.loose import text
-from waypost.drivers.port import (
-    Fetched,
-    InboundMedia,
-    KeptFile,
-    Media,
-    Ref,
-    Refused,
-    Retry,
-    Shelf,
-)
+from waypost.drivers.news import InboundMedia
+from waypost.drivers.outgoing import Media, Ref
+from waypost.drivers.port import Fetched, KeptFile, Refused, Retry, Shelf
 from waypost.kit.errors import Unavailable
 
 MOST_BYTES = 100 << 20

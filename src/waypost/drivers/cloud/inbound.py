@@ -12,16 +12,8 @@ from datetime import datetime
 from waypost.drivers.cloud import errors, opaque
 from waypost.drivers.cloud.loose import clean, moment, record, records, text
 from waypost.drivers.cloud.written import inbound
-from waypost.drivers.port import (
-    Delivered,
-    Failed,
-    Inbound,
-    Left,
-    Read,
-    Receipt,
-    Ref,
-    TemplateNews,
-)
+from waypost.drivers.news import Delivered, Failed, Inbound, Left, Read, Receipt, TemplateNews
+from waypost.drivers.outgoing import Ref
 
 OBJECT = "whatsapp_business_account"
 MESSAGES = "messages"

@@ -3,7 +3,7 @@
 import re
 from uuid import UUID
 
-from waypost.drivers.port import Ref
+from waypost.drivers.outgoing import Ref
 
 _WRITTEN = re.compile(r"([0-9]{1,19}):([0-9a-f]{32}):([0-9]{1,10})")
 _MOST_ACCOUNT = 2**63 - 1

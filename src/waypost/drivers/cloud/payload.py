@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from waypost.drivers.cloud import opaque
-from waypost.drivers.port import (
+from waypost.drivers.outgoing import (
     Approved,
     ButtonParameter,
     Media,

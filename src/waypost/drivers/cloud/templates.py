@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from waypost.drivers.cloud.loose import clean, record, records, text
-from waypost.drivers.port import ApprovedTemplate
+from waypost.drivers.news import ApprovedTemplate
 
 FIELDS = "id,name,language,status,category,components,parameter_format,quality_score"
 """What a list is to be asked for."""

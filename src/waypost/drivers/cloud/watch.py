@@ -10,7 +10,8 @@ from waypost.drivers.cloud.client import Answer, Graph, Reply
 from waypost.drivers.cloud.errors import Level
 from waypost.drivers.cloud.loose import record, text
 from waypost.drivers.cloud.templates import FIELDS, templates
-from waypost.drivers.port import DeviceDown, DriverEvent, NumberNews, TemplatesNews
+from waypost.drivers.news import DriverEvent, NumberNews, TemplatesNews
+from waypost.drivers.port import DeviceDown
 from waypost.kit.clock import Clock
 from waypost.kit.log import get
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from waypost.drivers.cloud.loose import moment, record, text
-from waypost.drivers.port import Inbound, InboundMedia
+from waypost.drivers.news import Inbound, InboundMedia
 
 Told = Mapping[str, object]
 

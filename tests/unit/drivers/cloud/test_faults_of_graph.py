@@ -8,16 +8,8 @@ from tests.support.graph.refusals import TABLE
 from tests.support.one_file import OTHER, TO, outgoing
 from tests.support.rigs import Official
 
-from waypost.drivers.port import (
-    Accepted,
-    Approved,
-    DeviceDown,
-    Driver,
-    Outcome,
-    Refused,
-    Retry,
-    Unknown,
-)
+from waypost.drivers.outgoing import Approved
+from waypost.drivers.port import Accepted, DeviceDown, Driver, Outcome, Refused, Retry, Unknown
 
 SECOND_NUMBER, SECOND_DEVICE = "11", 6
 

@@ -13,19 +13,9 @@ from tests.support.sockets import answer
 
 from waypost.drivers.cloud import files
 from waypost.drivers.cloud.files import GONE, STRAY, TOO_LARGE
-from waypost.drivers.port import (
-    TOO_LATE,
-    Accepted,
-    Approved,
-    DeviceDown,
-    Fetched,
-    InboundMedia,
-    Media,
-    MediaKind,
-    Outcome,
-    Refused,
-    Retry,
-)
+from waypost.drivers.news import InboundMedia
+from waypost.drivers.outgoing import Approved, Media, MediaKind
+from waypost.drivers.port import TOO_LATE, Accepted, DeviceDown, Fetched, Outcome, Refused, Retry
 from waypost.kit.clock import SystemClock
 
 PICTURE = UUID("01990000-0000-7000-8000-00000000000a")

@@ -22,16 +22,8 @@ from tests.support.callbacks import (
 
 from waypost.drivers.cloud import inbound, opaque
 from waypost.drivers.cloud.inbound import Change, News, Notice, Status
-from waypost.drivers.port import (
-    Delivered,
-    Failed,
-    Inbound,
-    InboundMedia,
-    Left,
-    Read,
-    Ref,
-    TemplateNews,
-)
+from waypost.drivers.news import Delivered, Failed, Inbound, InboundMedia, Left, Read, TemplateNews
+from waypost.drivers.outgoing import Ref
 
 DEVICE = 7
 THEN = datetime.fromtimestamp(AT, UTC)

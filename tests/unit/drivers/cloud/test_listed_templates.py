@@ -3,7 +3,7 @@
 import pytest
 
 from waypost.drivers.cloud.templates import templates
-from waypost.drivers.port import ApprovedTemplate
+from waypost.drivers.news import ApprovedTemplate
 
 LISTED = {
     "id": "594425479261596",

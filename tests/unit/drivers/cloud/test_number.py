@@ -14,18 +14,8 @@ from tests.support.sockets import answer, listening
 
 from waypost.drivers.cloud import watch
 from waypost.drivers.cloud.driver import CloudDriver
-from waypost.drivers.port import (
-    TOO_LATE,
-    Accepted,
-    ApprovedTemplate,
-    DeviceDown,
-    DriverEvent,
-    Fetched,
-    FetchesMedia,
-    NumberNews,
-    Shelf,
-    TemplatesNews,
-)
+from waypost.drivers.news import ApprovedTemplate, DriverEvent, NumberNews, TemplatesNews
+from waypost.drivers.port import TOO_LATE, Accepted, DeviceDown, Fetched, FetchesMedia, Shelf
 from waypost.drivers.registry import LOCKED, Made, makers
 from waypost.drivers.secrets import seal
 from waypost.kit.clock import SystemClock

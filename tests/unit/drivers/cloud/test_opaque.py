@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waypost.drivers.cloud import opaque
-from waypost.drivers.port import Ref
+from waypost.drivers.outgoing import Ref
 
 ID = UUID("01990000-0000-7000-8000-000000000001")
 REFS = st.builds(Ref, st.integers(0, 2**63 - 1), st.uuids(), st.integers(0, 2**31 - 1))

@@ -17,7 +17,8 @@ from waypost.drivers.cloud import errors
 from waypost.drivers.cloud.breaker import Shared
 from waypost.drivers.cloud.driver import CloudDriver
 from waypost.drivers.cloud.errors import TABLE
-from waypost.drivers.port import Accepted, Approved, DeviceDown, Outgoing, Refused, Retry
+from waypost.drivers.outgoing import Approved, Outgoing
+from waypost.drivers.port import Accepted, DeviceDown, Refused, Retry
 from waypost.kit.clock import FrozenClock
 
 OTHER = replace(HELLO, to="27829999999")

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from waypost.drivers.cloud import payload
-from waypost.drivers.port import (
+from waypost.drivers.outgoing import (
     Approved,
     ButtonParameter,
     Media,

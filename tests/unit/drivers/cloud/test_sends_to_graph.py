@@ -10,23 +10,9 @@ from tests.support.graph.world import BUSINESS, NUMBER, usual_templates
 from tests.support.one_file import MEDIA_ID, PDF, TO, outgoing
 from tests.support.rigs import Official
 
-from waypost.drivers.port import (
-    Accepted,
-    Approved,
-    ButtonParameter,
-    Driver,
-    DriverEvent,
-    Fetched,
-    FetchesMedia,
-    InboundMedia,
-    Media,
-    MediaKind,
-    NumberNews,
-    Parameter,
-    Refused,
-    Retry,
-    TemplatesNews,
-)
+from waypost.drivers.news import DriverEvent, InboundMedia, NumberNews, TemplatesNews
+from waypost.drivers.outgoing import Approved, ButtonParameter, Media, MediaKind, Parameter
+from waypost.drivers.port import Accepted, Driver, Fetched, FetchesMedia, Refused, Retry
 
 SECOND_DEVICE = 6
 
