@@ -219,6 +219,19 @@ async def test_what_can_never_be_had_is_lost_with_the_reason(desk: Desk) -> None
     assert await desk.waiting() == []
 
 
+async def test_what_another_worker_has_kept_is_not_lost(desk: Desk) -> None:
+    await desk.sent(SHOWN)
+    async with desk.db.read() as tx:
+        (wanted,) = await fetches.due(tx, [desk.device_id], CLOCK.now(), (), 1)
+    async with desk.fetching():
+        await until(desk.are_kept)
+
+    await desk.db.transact(lambda tx: fetches.lost(tx, wanted, "It was not there."))
+
+    assert await desk.are_kept()
+    assert [each.media_trouble for each in await desk.received()] == [None]
+
+
 async def test_for_what_there_is_no_room_is_lost(desk: Desk) -> None:
     await desk.sent(SHOWN)
 

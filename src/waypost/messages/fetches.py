@@ -28,7 +28,7 @@ async def kept(tx: Tx, wanted: Wanted, media_id: UUID) -> None:
 
 
 async def lost(tx: Tx, wanted: Wanted, trouble: str) -> None:
-    """It will never be here; `trouble` says why."""
+    """It will never be here, and `trouble` says why; unless another worker has it by now."""
     await store.lost(tx, wanted.inbound_id, trouble)
 
 

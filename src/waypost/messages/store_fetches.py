@@ -24,12 +24,12 @@ select i.id, f.device_id, i.account_id, i.media, f.attempts
 
 KEPT = """
 with over as (delete from media_fetches where inbound_id = $1)
-update inbound set media_id = $2 where id = $1
+update inbound set media_id = $2, media_trouble = null where id = $1
 """
 
 LOST = """
 with over as (delete from media_fetches where inbound_id = $1)
-update inbound set media_trouble = $2 where id = $1
+update inbound set media_trouble = $2 where id = $1 and media_id is null
 """
 
 PUT_OFF = "update media_fetches set due_at = $2, attempts = attempts + 1 where inbound_id = $1"

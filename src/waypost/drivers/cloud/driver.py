@@ -29,6 +29,7 @@ from waypost.kit.clock import Clock
 from waypost.kit.log import get
 
 UPLOAD_TRIES = 5
+BEHIND_A_GATEWAY = (502, 504)  # who it asked may have taken the message before it fell silent
 
 log = get(__name__)
 
@@ -131,6 +132,8 @@ class CloudDriver:
         """An answer that does not say that it has gone."""
         status = answer.status
         if answer.body is None or "error" not in answer.body:
+            if status in BEHIND_A_GATEWAY:
+                return Unknown(f"The provider's gateway answered {status}: it may have gone.")
             if status == 429 or status >= 500:
                 return Retry(f"HTTP_{status}", f"The provider answered {status}.", counts=False)
             return Unknown(f"The provider answered {status} with what cannot be understood.")

@@ -195,7 +195,7 @@ async def test_an_answer_that_does_not_come_whole_is_unknown_and_posted_once(
     assert [post.taken for post in number.posts if post.to == TO] == [taken]
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503])
+@pytest.mark.parametrize("status", [429, 500, 503])
 async def test_a_page_that_refuses_is_a_refusal_that_passes(number: Official, status: int) -> None:
     number.fail(f"http/{status}")
 
