@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from tests.support.messages import PLAIN, House, until
 from tests.support.official import Number
@@ -99,6 +100,9 @@ class Desk:
 
     async def are_kept(self) -> bool:
         return all(each.media_id is not None for each in await self.received())
+
+    async def one_is_kept(self) -> bool:
+        return any(each.media_id is not None for each in await self.received())
 
     async def looked(self, times: int) -> bool:
         """Whether a worker has looked so often."""
@@ -204,6 +208,30 @@ async def test_it_waits_longer_each_time(desk: Desk, trouble: Outcome) -> None:
     ((_, wait),) = await desk.waiting()
     assert timedelta(seconds=60) < wait <= timedelta(seconds=72)
     assert not await desk.are_kept()
+
+
+async def test_what_the_database_does_not_take_ends_one_fetch_and_not_the_worker(
+    desk: Desk,
+) -> None:
+    never = "attempts_stay_none"
+    await desk.connection.execute(
+        f"alter table media_fetches add constraint {never} check (attempts = 0)"
+    )
+    desk.provider.answers["900"] = [Retry("X", "Later.")] * 100
+    await desk.sent(SHOWN)
+
+    async def put_off() -> bool:
+        return [row["attempts"] for row in await desk.waiting()] == [1]
+
+    with capture_logs() as logs:
+        async with desk.fetching():
+            await until(lambda: desk.asked(2))
+            await desk.sent(replace(SHOWN, provider_media_id="901"))
+            await until(desk.one_is_kept)
+            await desk.connection.execute(f"alter table media_fetches drop constraint {never}")
+            await until(put_off)
+
+    assert {each["event"] for each in logs if each["log_level"] == "error"} == {"fetching.failed"}
 
 
 async def test_what_can_never_be_had_is_lost_with_the_reason(desk: Desk) -> None:

@@ -84,6 +84,9 @@ class Fetching:
                 await self._end(wanted, trouble)
         except (DatabaseAway, CommitUnknown):
             log.warning("fetching.waits", inbound_id=wanted.inbound_id)  # it is still due
+        except Exception:
+            # It ends nothing but this fetch: a task that raises would end the worker.
+            log.exception("fetching.failed", inbound_id=wanted.inbound_id)
         finally:
             self._under_way.discard(wanted.inbound_id)
 
