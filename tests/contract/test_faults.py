@@ -1,8 +1,10 @@
 """What a client sees of our own troubles: a crash inside, a database that is away."""
 
 import asyncio
+import json
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,6 +64,42 @@ def test_a_send_that_met_a_fault_costs_nothing(server: Server) -> None:
     assert accepted(server.get(HISTORY, token))["messages"] == []
 
 
+@pytest.mark.parametrize(
+    ("path", "media"),
+    [
+        ("/callbacks/cloud/1", "application/json"),
+        ("/api/media", "multipart/form-data; boundary=x"),
+        ("/api/templates", "application/json"),
+        (SEND, "application/json"),
+    ],
+    ids=["a callback", "a file", "a route of FastAPI's", "the lean lane"],
+)
+def test_a_client_that_hangs_up_in_its_body_is_no_fault_of_ours(
+    server: Server, token: str, path: str, media: str
+) -> None:
+    head = [
+        f"POST {path} HTTP/1.1",
+        "Host: waypost",
+        f"Authorization: Bearer {token}",
+        f"Content-Type: {media}",
+        "Content-Length: 100",
+    ]
+    before, log = _refused(server), len(server.log)
+
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall("\r\n".join([*head, "", json.dumps(HELLO)]).encode())
+
+    until(lambda: _refused(server) == before + 1, "it is counted as a request that was wrong")
+    assert "request." not in server.log[log:]
+
+
+def _refused(server: Server) -> int:
+    """How many requests were answered with 400."""
+    lines = server.get("/metrics").text.splitlines()
+    counts = [line for line in lines if "http_request_seconds_count" in line]
+    return sum(round(float(line.split()[-1])) for line in counts if 'status="400"' in line)
+
+
 def test_while_the_database_is_away_and_after(tmp_path: Path) -> None:
     postgres = Embedded(tmp_path / "database")
     url = postgres.start()
@@ -87,7 +125,7 @@ def _see_it_unavailable(server: Server, token: str) -> None:
         server.post(BULK, {"numbers": [NUMBER], "message": "Hello"}, token),
         server.get(f"{STATUS}/{UNKNOWN_ID}", token),
         server.get(HISTORY, token),
-        server.get("/api/users/user/profile", token),
+        server.get("/api/templates", token),
     ):
         refused(answer, 503, "UNAVAILABLE")
         assert int(answer.headers["retry-after"]) > 0

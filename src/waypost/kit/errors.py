@@ -63,6 +63,11 @@ class Invalid(Refusal):
         return cls.fields(Problem(field, problem))
 
 
+def cut_off() -> Invalid:
+    """The client went away before its request was whole: nobody reads this, but it is counted."""
+    return Invalid.field("body", "ended before it was whole")
+
+
 class Unauthorized(Refusal):
     """No token, or one that is expired, revoked or not ours."""
 

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from waypost.kit.clock import Clock
 from waypost.kit.db import Database
@@ -20,6 +21,7 @@ from waypost.kit.errors import (
     NotFound,
     Problem,
     Refusal,
+    cut_off,
 )
 from waypost.kit.seal import Sealer
 from waypost.kit.web import error_body, exchange_of
@@ -103,6 +105,7 @@ def speak_contract(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, _answer(_itself))
     app.add_exception_handler(RequestValidationError, _answer(_of_validation))
     app.add_exception_handler(HTTPException, _answer(_of_http))
+    app.add_exception_handler(ClientDisconnect, _answer(lambda _: cut_off()))
     app.add_exception_handler(Exception, _answer(lambda _: Internal()))
 
 
@@ -157,6 +160,8 @@ def _plain(fault: Any) -> str:
 def _of_http(error: HTTPException) -> Refusal:
     if isinstance(error.__cause__, Refusal):
         return error.__cause__  # FastAPI wraps what reading the body raised
+    if isinstance(error.__cause__, ClientDisconnect):
+        return cut_off()
     if error.status_code == 405:
         return MethodNotAllowed("This route does not take that method.", headers=error.headers)
     if error.status_code == 404:

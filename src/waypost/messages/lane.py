@@ -13,7 +13,7 @@ from waypost.accounts.guard import Guard
 from waypost.accounts.model import Principal
 from waypost.kit.clock import Clock
 from waypost.kit.db import Database
-from waypost.kit.errors import Invalid, MethodNotAllowed, Problem
+from waypost.kit.errors import Invalid, MethodNotAllowed, Problem, cut_off
 from waypost.kit.web import App, Exchange, Receive, Scope, Send, exchange_of, respond
 from waypost.messages import estimate, find, idempotency, show
 from waypost.messages.group_commit import GroupCommit
@@ -196,11 +196,13 @@ def _authorization(scope: Scope) -> bytes | None:
 
 async def _whole(receive: Receive) -> bytes:
     """The whole body; the edge bounds its size."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body", False):
+    body, is_more = b"", True
+    while is_more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise cut_off()
         body += message.get("body", b"")
+        is_more = message.get("more_body", False)
     return body
 
 
