@@ -18,7 +18,7 @@ HOUSE = Path(__file__).parent.parent / "src" / "waypost"
 
 # Files that are no stores and yet hold SQL, each with the reason.
 SQL_ALLOWED = {
-    "app/migrate.py": "asks a database without a schema how old it is",
+    "app/migrate.py": "asks a database without a schema how old it is, and what it keeps",
     "kit/embedded.py": "readies the server it has just started",
     "kit/listen.py": "probes its own connection",
     "kit/months.py": "every partitioned table is cut alike",

@@ -282,6 +282,20 @@ async def test_doctor_says_which_keys_the_secrets_of_devices_need(
     assert "3 need a key that is not here" in lost
 
 
+async def test_doctor_says_when_commits_may_be_forgotten(
+    database_url: str, connection: asyncpg.Connection
+) -> None:
+    name = await connection.fetchval("select current_database()")
+    await connection.execute(f'alter database "{name}" set synchronous_commit = off')
+    code, said = await asyncio.to_thread(examine, database_url)
+    started = await asyncio.to_thread(waypost, "worker", DATABASE_URL=database_url, **KEYS)
+
+    assert code == 1
+    assert "synchronous_commit" in said
+    assert started.returncode == 1
+    assert started.stderr.startswith("This database confirms commits before")
+
+
 async def test_doctor_names_an_account_whose_balance_is_wrong(
     database_url: str, house: House, connection: asyncpg.Connection
 ) -> None:

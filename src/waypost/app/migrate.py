@@ -16,6 +16,18 @@ class TooOld(Exception):
     """The server is older than we can use."""
 
 
+class Forgetful(Exception):
+    """The server confirms what it has not written down yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This database confirms commits before they are on its disk (synchronous_commit is"
+            " off): a crash of it would lose accepted messages, or send some twice. Set"
+            " synchronous_commit to on for Waypost's role: alter role ... set synchronous_commit"
+            " = on."
+        )
+
+
 class TooNew(Exception):
     """The schema is one that this version does not know."""
 
@@ -30,6 +42,8 @@ async def migrate(url: str) -> str:
     connection = await asyncpg.connect(url)
     try:
         _check_version(connection)
+        if not await keeps_commits(connection):
+            raise Forgetful
         await connection.execute("select pg_advisory_lock($1)", LOCK)
         revision = await current(connection)
         check_known(revision)
@@ -38,6 +52,15 @@ async def migrate(url: str) -> str:
         return newest()
     finally:
         await connection.close()
+
+
+async def keeps_commits(connection: Tx) -> bool:
+    """Whether what is committed outlives a crash of the server.
+
+    What else it waits for, such as a standby, is its administrator's choice: nothing here sets it.
+    """
+    setting: str = await connection.fetchval("show synchronous_commit")
+    return setting != "off"
 
 
 async def current(connection: Tx) -> str | None:

@@ -69,6 +69,7 @@ async def _findings(db: Database, sealer: Sealer | None) -> AsyncIterator[Findin
     async with db.read() as tx:
         revision = await migrate.current(tx)
         yield Finding("database", True, f"PostgreSQL {await db.server_version()}")
+        yield _of_commits(await migrate.keeps_commits(tx))
         schema = _of_schema(revision)
         yield schema
         if not schema.is_well:
@@ -81,6 +82,11 @@ async def _findings(db: Database, sealer: Sealer | None) -> AsyncIterator[Findin
             yield _of_secrets(await vault.holding(tx, sealer))
         yield _of_claims(await upkeep.stuck(tx, now))
         yield _of_workers(await leases.workers(tx))
+
+
+def _of_commits(are_kept: bool) -> Finding:
+    said = "are on the disk before they are confirmed" if are_kept else str(migrate.Forgetful())
+    return Finding("commits", are_kept, said)
 
 
 def _of_schema(revision: str | None) -> Finding:

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 import asyncpg
 
 from waypost.accounts.agree import OtherKey
-from waypost.app.migrate import TooNew, TooOld
+from waypost.app.migrate import Forgetful, TooNew, TooOld
 from waypost.app.supervisor import GaveUp
 from waypost.kit.config import ConfigError
 from waypost.kit.db import AWAY
 from waypost.kit.embedded import EmbeddedError
 from waypost.kit.errors import Refusal
 
-OURS = (EmbeddedError, GaveUp, OtherKey, TooNew, TooOld, Refusal)
+OURS = (EmbeddedError, Forgetful, GaveUp, OtherKey, TooNew, TooOld, Refusal)
 
 
 @contextmanager
