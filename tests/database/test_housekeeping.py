@@ -11,11 +11,14 @@ from structlog.testing import capture_logs
 
 from tests.support.messages import PLAIN, House, until
 from waypost.dispatch.housekeeping import Housekeeping
+from waypost.drivers.news import Inbound
 from waypost.kit.clock import Clock, FrozenClock, SystemClock
 from waypost.kit.db import Database
-from waypost.messages import partitions
+from waypost.kit.ids import Ids
+from waypost.messages import inbound, partitions
 
 OTHER = "27847777778"
+LETTER = Inbound(1, "wamid.IN", PLAIN, None, "text", "Hi", datetime(2026, 3, 4, tzinfo=UTC), {})
 STUCK = """
 with late as (
     update messages set updated_at = now() - interval '1 hour',
@@ -126,9 +129,12 @@ async def test_months_go_after_their_days(db: Database, connection: asyncpg.Conn
     old = await House(db, clock=clock).open()
     await old.accept(PLAIN)
     await connection.execute("update messages set status = 'Read'")
+    await db.transact(lambda tx: inbound.keep(tx, [LETTER], Ids(clock), clock.now()))
 
     async def gone() -> bool:
-        return not await connection.fetch("select from messages")
+        return not await connection.fetch(
+            "select id from messages union all select id from inbound"
+        )
 
     await kept(db, gone, retention_days=30)
 

@@ -10,9 +10,11 @@ import pytest
 from tests.support.messages import PLAIN, House
 from tests.support.official import Number
 from waypost.drivers.news import Inbound, InboundMedia
+from waypost.kit.clock import FrozenClock
 from waypost.kit.db import Database
 from waypost.kit.ids import Ids
 from waypost.messages import inbound, inbox
+from waypost.messages.inbound import PRUNED_AT_ONCE
 from waypost.messages.store_inbound import Received
 
 FILE = InboundMedia("900", "image", "image/jpeg", "aGFzaA==")
@@ -241,3 +243,39 @@ async def test_pages_go_from_the_newest_on_and_show_nobody_elses(
                 break
 
     assert pages == [["1: m4", "2: m3"], ["3: m2", "4: m1"], ["5: m0"]]
+
+
+@pytest.mark.parametrize(
+    ("days", "left"),
+    [
+        (0, ["400", "31", "29", "9", "7"]),
+        (365, ["31", "29", "9", "7"]),
+        (30, ["29", "9", "7"]),
+        (1, ["7"]),
+    ],
+)
+async def test_what_people_wrote_is_kept_for_the_days_that_are_set(
+    box: Mailbox, connection: asyncpg.Connection, days: int, left: list[str]
+) -> None:
+    now = box.house.clock.now()
+    for age in (400, 31, 29, 9, 7):
+        at = now - timedelta(days=age)
+        box.ids = Ids(FrozenClock(at))
+        await box.keep(box.letter(str(age), media=FILE, at=at), at=at)
+
+    is_more = await box.db.transact(lambda tx: inbound.prune(tx, now, days))
+
+    rows = await connection.fetch("select provider_id from inbound order by id")
+    assert [row["provider_id"] for row in rows] == left
+    assert not is_more
+
+
+async def test_of_many_a_part_goes_at_once(box: Mailbox, connection: asyncpg.Connection) -> None:
+    box.ids = Ids(FrozenClock(box.house.clock.now() - timedelta(days=40)))
+    await box.keep(*(box.letter(str(n)) for n in range(PRUNED_AT_ONCE + 1)))
+
+    async def prune() -> bool:
+        return await box.db.transact(lambda tx: inbound.prune(tx, box.house.clock.now(), 30))
+
+    assert [await prune(), await prune()] == [True, False]
+    assert await connection.fetchval("select count(*) from inbound") == 0

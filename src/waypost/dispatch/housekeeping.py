@@ -19,7 +19,16 @@ from waypost.kit.clock import Clock
 from waypost.kit.db import CommitUnknown, Database, DatabaseAway, Locked, Tx
 from waypost.kit.log import get
 from waypost.media import manage as files
-from waypost.messages import fetches, idempotency, partitions, retention, stuck, trace, watch
+from waypost.messages import (
+    fetches,
+    idempotency,
+    inbound,
+    partitions,
+    retention,
+    stuck,
+    trace,
+    watch,
+)
 from waypost.queue import upkeep
 
 MINUTE = 60.0
@@ -91,6 +100,7 @@ class Housekeeping:
             Chore.of("provider ids", HOUR, trace.prune),
             Chore.of("provider notices", HOUR, callbacks.prune),
             Chore.of("files", HOUR, files.prune),
+            Chore.of("inbox", HOUR, partial(inbound.prune, days=retention_days)),
             Chore.of("files to be fetched", HOUR, fetches.give_up),
         )
         # A first run over large months takes minutes, for which nothing else is to wait.

@@ -182,7 +182,8 @@ class Settings:
     retention_days: int = setting(
         0,
         whole(0, 36_500),
-        "After how many days messages and their facts are dropped, by whole months; 0 keeps them.",
+        "After how many days messages and their facts are dropped, by whole months, and what people"
+        " wrote to us; 0 keeps them.",
     )
     media_bytes_per_account: int = setting(
         1_073_741_824,

@@ -14,6 +14,11 @@ from waypost.messages.store_inbound import Letter
 LOOKS_BACK = timedelta(days=90)
 """Who wrote longer ago is not looked for; an answer to a certain message finds its sender."""
 
+LEAST_KEPT = timedelta(days=8)
+"""The provider may tell the same again for seven days: then it is known."""
+
+PRUNED_AT_ONCE = 5000
+
 # WhatsApp knows some numbers with a digit more, or less, than people dial.
 _SPELLINGS = (
     (re.compile(r"55(\d\d)(\d{8})"), r"55\g<1>9\2"),
@@ -36,6 +41,14 @@ async def keep(tx: Tx, told: Sequence[Inbound], ids: Ids, at: datetime) -> int:
     # In one order everywhere, as the same may be told by two calls at once.
     letters.sort(key=lambda letter: (letter.told.device_id, letter.told.provider_id))
     return await store.insert(tx, letters, at)
+
+
+async def prune(tx: Tx, now: datetime, days: int) -> bool:
+    """Forget what came so many days ago, 0 keeps all; says whether there is more."""
+    if days == 0:
+        return False
+    before = first_id_at(now - max(timedelta(days=days), LEAST_KEPT))
+    return await store.prune(tx, before, PRUNED_AT_ONCE) == PRUNED_AT_ONCE
 
 
 def spellings(number: str) -> list[str]:

@@ -64,6 +64,13 @@ select i.id, i.device_id, i.sender, i.sender_id, i.kind, i.text, i.content, i.me
  order by i.id desc limit $3
 """
 
+# Ids begin with the time, so they need no index of their age. What is still to be fetched of them
+# goes too.
+PRUNE = """
+delete from inbound
+ where id in (select id from inbound where id < $1 order by id limit $2)
+"""
+
 LAST = UUID(int=2**128 - 1)
 
 
@@ -137,6 +144,12 @@ async def insert(tx: Tx, letters: Sequence[Letter], at: datetime) -> int:
 async def page(tx: Tx, account_id: int, before: UUID | None, most: int) -> list[Received]:
     """What was written to the account, newest first, from below this id on."""
     return [_received(row) for row in await tx.fetch(PAGE, account_id, before or LAST, most)]
+
+
+async def prune(tx: Tx, before: UUID, most: int) -> int:
+    """Forget so many with lower ids; returns how many went."""
+    gone = await tx.execute(PRUNE, before, most)
+    return int(gone.removeprefix("DELETE "))
 
 
 def _columns(told: Sequence[tuple[int, int, str]]) -> tuple[list[int], list[int], list[str]]:
