@@ -439,11 +439,41 @@ def test_a_configuration_replaces_all_that_is_not_secret(admin: Client) -> None:
     created = official(admin, "replaced", "5")
 
     ids = {"phone_number_id": "6", "business_account_id": "7"}
-    replaced = admin.patch(path(created), {"config": ids})
+    replaced = admin.patch(path(created), {"config": {**ids, "access_token": "EAAG-another"}})
     half = admin.patch(path(created), {"config": {"phone_number_id": "8"}})
 
     assert replaced.json()["config"] == ids
     assert_refused(half, 400, "INVALID_REQUEST", "config")
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"graph_url": "https://mine.example.com"},
+        {"graph_url": None},
+        {"phone_number_id": "14"},
+        {"business_account_id": "15"},
+    ],
+    ids=str,
+)
+def test_a_kept_token_is_used_for_nothing_that_it_was_not_given_for(
+    admin: Client, elsewhere: dict[str, str | None]
+) -> None:
+    created = official(admin, "settled", "13")
+    config = {**created["config"], **elsewhere}
+    given = {name: value for name, value in config.items() if value is not None}
+
+    refused = admin.patch(path(created), {"config": given})
+    others = {"app_secret": "another", "verify_token": "another"}
+    without = admin.patch(path(created), {"config": {**given, **others}})
+    same = admin.patch(path(created), {"config": created["config"]})
+    moved = admin.patch(path(created), {"config": {**given, "access_token": "EAAG-another"}})
+    admin.delete(path(created))
+
+    for answer in (refused, without):
+        assert_refused(answer, 400, "INVALID_REQUEST", "config.access_token")
+    assert (same.status_code, same.json()["config"]) == (200, created["config"])
+    assert (moved.status_code, moved.json()["config"]) == (200, given)
 
 
 def test_a_number_is_one_device(admin: Client) -> None:

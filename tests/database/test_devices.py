@@ -1,6 +1,7 @@
 """Devices: what people want of them, and what their drivers find."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -383,8 +384,9 @@ async def test_an_official_number_is_one_device(db: Database) -> None:
 
     with pytest.raises(NumberTaken):
         await one.make(db, "again")
+    change = DeviceChange(config=one.config, brings_token=True)
     with pytest.raises(NumberTaken):
-        await db.transact(lambda tx: manage.change(tx, second.id, DeviceChange(config=one.config)))
+        await db.transact(lambda tx: manage.change(tx, second.id, change))
     assert (await reread(db, second)).config == two.config
 
 
@@ -430,6 +432,36 @@ async def test_what_was_said_of_a_number_is_not_shown_of_another(db: Database) -
 
     elsewhere = Number("1", graph_url="https://graph.example.com").config
     assert (await change(DeviceChange(name="renamed"))).number_facts == {"tier": "2K"}
-    assert (await change(DeviceChange(config=elsewhere))).number_facts == {"tier": "2K"}
-    another = await change(DeviceChange(config=Number("2").config))
+    moved = DeviceChange(config=elsewhere, brings_token=True)
+    assert (await change(moved)).number_facts == {"tier": "2K"}
+    another = await change(DeviceChange(config=Number("2").config, brings_token=True))
     assert (another.number_facts, another.number_at) == (None, None)
+
+
+HERE = Number("1", "100", graph_url="https://graph.example.com")
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        replace(HERE, graph_url="https://mine.example.com"),
+        replace(HERE, graph_url=None),
+        replace(HERE, phone_number_id="2"),
+        replace(HERE, business_account_id="200"),
+    ],
+    ids=["an address", "the usual address", "a number", "a business account"],
+)
+async def test_a_kept_token_is_used_for_nothing_that_it_was_not_given_for(
+    db: Database, elsewhere: Number
+) -> None:
+    made = await HERE.make(db)
+
+    async def change(to: DeviceChange) -> Device:
+        return await db.transact(lambda tx: manage.change(tx, made.id, to))
+
+    with pytest.raises(Invalid, match="access_token: is required"):
+        await change(DeviceChange(config=elsewhere.config))
+    assert (await reread(db, made)).config == HERE.config
+    assert (await change(DeviceChange(config=HERE.config))).config == HERE.config
+    moved = await change(DeviceChange(config=elsewhere.config, brings_token=True))
+    assert moved.config == elsewhere.config

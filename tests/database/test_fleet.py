@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -14,16 +15,19 @@ from tests.support.messages import (
     worker,
 )
 from tests.support.official import AT, SEALER, Number
+from tests.support.provider import Provider, provider
+from tests.support.rigs import EmptyShelf
 from waypost.devices import find, leases, manage, pools, vault
 from waypost.devices.find import NOT_CARRIED
 from waypost.devices.model import Device, DeviceChange, Kind, NewDevice
 from waypost.drivers import secrets
-from waypost.drivers.registry import Config, Made, Sealed
+from waypost.drivers.registry import Config, Made, Sealed, makers
 from waypost.drivers.sandbox import Manner, SandboxDriver
 from waypost.drivers.simulation import Delays, Network, Simulation
 from waypost.fleet.fleet import Fleet
 from waypost.fleet.tenure import Tenure
 from waypost.kit.clock import SystemClock
+from waypost.kit.config import Settings
 from waypost.kit.db import Database, Tx
 
 
@@ -166,7 +170,7 @@ async def test_a_device_whose_secrets_or_configuration_change_gets_a_driver_of_t
         await drivers(1)
         await db.transact(lambda tx: vault.keep(tx, SEALER, device.id, anew))
         await drivers(2)
-        change = DeviceChange(config=Number("2").config)
+        change = DeviceChange(config=Number("2").config, brings_token=True)
         await db.transact(lambda tx: manage.change(tx, device.id, change))
         await drivers(3)
         await until(lambda: _is(ended, [device.id] * 2))
@@ -175,6 +179,37 @@ async def test_a_device_whose_secrets_or_configuration_change_gets_a_driver_of_t
 
     later = {**first.secrets, **anew}
     assert made == [("1", first.secrets), ("1", later), ("2", later)]
+
+
+async def test_a_device_that_moves_takes_no_former_token_along(db: Database) -> None:
+    pool = await db.transact(lambda tx: pools.create(tx, "official", False, AT))
+    clock = SystemClock()
+
+    def tokens(where: Provider) -> set[str]:
+        return {asked.headers["authorization"] for asked in where.asked}
+
+    async with provider() as here, provider() as there, asyncio.TaskGroup() as group:
+        former = Number(graph_url=here.url, access_token="former", pool_id=pool.id)
+        device = await former.make(db)
+        tenure = Tenure(db, UUID(int=1), clock, group.create_task, 10.0, 1.0)
+        making = makers(Settings(), clock, lambda: 0.5, SEALER, lambda _: EmptyShelf())
+        fleet = Fleet(db, making, tenure, clock, lambda: 0.5, group.create_task)
+        tenure.on_change = fleet.look
+        for loop in (tenure.run, fleet.run, fleet.hear):
+            group.create_task(loop())
+        await until(lambda: _is(tokens(here), {"Bearer former"}))
+
+        async def move(tx: Tx) -> None:
+            config = replace(former, graph_url=there.url).config
+            await manage.change(tx, device.id, DeviceChange(config=config, brings_token=True))
+            await vault.keep(tx, SEALER, device.id, {"access_token": "later"})
+
+        await db.transact(move)
+        await until(lambda: _is(tokens(there), {"Bearer later"}))
+        await tenure.leave()
+        await fleet.close()
+
+    assert tokens(there) == {"Bearer later"}
 
 
 async def _is(found: object, expected: object) -> bool:

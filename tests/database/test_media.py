@@ -313,7 +313,7 @@ async def test_a_device_with_another_number_has_given_nothing(db: Database) -> N
     media = shown(await kept(db))
     await shelf.note(REF, media, "901")
 
-    change = DeviceChange(config=Number("2").config)
+    change = DeviceChange(config=Number("2").config, brings_token=True)
     await db.transact(lambda tx: devices.change(tx, device.id, change))
 
     assert await shelf.provider_id(REF, media) is None

@@ -9,7 +9,8 @@ from waypost.devices.model import Kind
 from waypost.kit.config_values import BASE_URL
 from waypost.kit.routing import Body
 
-SECRETS = ("access_token", "app_secret", "verify_token")
+TOKEN = "access_token"
+SECRETS = (TOKEN, "app_secret", "verify_token")
 MOST_OF_SECRET = 4096
 
 
@@ -80,7 +81,8 @@ class CloudConfig(ConfigBody):
 
 
 class CloudConfigChange(ConfigBody):
-    """What is to be different: secrets, each by itself, or all that is not secret."""
+    """What is to be different: secrets, each by itself, or all that is not secret, and then with
+    the access token."""
 
     kind = Kind.CLOUD
 

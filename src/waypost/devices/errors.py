@@ -33,6 +33,14 @@ class OtherKind(Invalid):
         return cls.field("config", f"has no field that a {kind} device has")
 
 
+class TokenStays(Invalid):
+    """A kept token is used where it was given for: elsewhere somebody could draw it out."""
+
+    @classmethod
+    def named(cls) -> Invalid:
+        return cls.field("config.access_token", "is required when the rest of config changes")
+
+
 class NothingToWarmUpTo(Invalid):
     """A warm-up leads to a cap."""
 

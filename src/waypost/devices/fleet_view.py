@@ -10,7 +10,11 @@ from waypost.kit.db import Tx
 
 
 async def load(tx: Tx, pool_ids: Iterable[int]) -> list[Device]:
-    """The devices of these pools, with their sealed secrets."""
+    """The devices of these pools, with their sealed secrets.
+
+    These are read last: a change of both that comes in between must not pair a token that was
+    replaced with the address that came with the new one.
+    """
     found = await store.of_pools(tx, list(pool_ids))
     sealed = await vault.sealed_of(tx, [each.id for each in found if not each.is_simulated])
     return [replace(each, sealed=sealed.get(each.id, {})) for each in found]

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from waypost.devices import store
-from waypost.devices.errors import NoSuchDevice, NothingToWarmUpTo, OtherKind
-from waypost.devices.model import Device, DeviceChange, NewDevice, State
+from waypost.devices.errors import NoSuchDevice, NothingToWarmUpTo, OtherKind, TokenStays
+from waypost.devices.model import Device, DeviceChange, Kind, NewDevice, State
 from waypost.kit.db import Tx
 
 
@@ -15,10 +15,12 @@ async def create(tx: Tx, new: NewDevice, at: datetime) -> Device:
 
 async def change(tx: Tx, id: int, to: DeviceChange) -> Device:
     """Change its name, pool, configuration or pacing."""
-    changed = _paced(_found(await store.change(tx, id, to)))
-    if to.kind not in (None, changed.kind):
-        raise OtherKind.named(changed.kind)
-    return changed
+    former = _found(await store.locked(tx, id))
+    if to.kind not in (None, former.kind):
+        raise OtherKind.named(former.kind)
+    if former.kind is Kind.CLOUD and to.config not in (None, former.config) and not to.brings_token:
+        raise TokenStays.named()
+    return _paced(_found(await store.change(tx, id, to)))
 
 
 async def delete(tx: Tx, id: int) -> Device:

@@ -86,13 +86,15 @@ class NewDevice:
 
 @dataclass(frozen=True, slots=True)
 class DeviceChange:
-    """What is to be different; None leaves it. `kind` is the one that the configuration fits."""
+    """What is to be different; None leaves it. `kind` is the one that the configuration fits;
+    `brings_token`: an official number's access token comes with it."""
 
     name: str | None = None
     pool_id: int | None = None
     config: Config | None = None
     pacing: Mapping[str, object] | None = None
     kind: Kind | None = None
+    brings_token: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 
 from waypost.devices.config_schemas import (
+    TOKEN,
     CloudConfig,
     CloudConfigChange,
     ConfigBody,
@@ -55,7 +56,8 @@ class NewDeviceBody(Body):
 class DeviceChangeBody(Body):
     """What is to be different; a configuration or a pacing replaces the former one.
 
-    Secrets that a configuration leaves out stay as they are.
+    Secrets that a configuration leaves out stay as they are; but what else it says of an official
+    number changes with its access token only.
     """
 
     name: Name | None = None
@@ -71,7 +73,8 @@ class DeviceChangeBody(Body):
     def change(self) -> DeviceChange:
         kind = None if self.config is None else self.config.kind
         config, pacing = _given(self.config), _given(self.pacing)
-        return DeviceChange(self.name, self.pool_id, config, pacing, kind)
+        brings_token = TOKEN in self.secrets()
+        return DeviceChange(self.name, self.pool_id, config, pacing, kind, brings_token)
 
     def secrets(self) -> dict[str, str]:
         return _secrets(self.config)

@@ -51,6 +51,8 @@ DELETE = f"delete from devices where id = $1 returning {_COLUMNS}"
 # The second argument, where it is not null, is the only pool that may be seen.
 GET = f"select {_COLUMNS} from devices where id = $1 and pool_id = coalesce($2, pool_id)"
 
+LOCK = f"select {_COLUMNS} from devices where id = $1 for no key update"
+
 LIST = f"select {_COLUMNS} from devices where pool_id = coalesce($1, pool_id) order by id"
 
 OF_POOLS = f"select {_COLUMNS} from devices where pool_id = any($1::bigint[]) order by id"
@@ -129,6 +131,11 @@ async def delete(tx: Tx, id: int) -> Device | None:
 async def get(tx: Tx, id: int, pool_id: int | None) -> Device | None:
     """One device; of the given pool, where one is given."""
     return _device_or_none(await tx.fetchrow(GET, id, pool_id))
+
+
+async def locked(tx: Tx, id: int) -> Device | None:
+    """One device; nobody else changes it before the transaction ends."""
+    return _device_or_none(await tx.fetchrow(LOCK, id))
 
 
 async def listed(tx: Tx, pool_id: int | None) -> list[Device]:
