@@ -1,7 +1,7 @@
 """Asks the provider how a number and its templates stand, and tells it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 
 from waypost.drivers.cloud import errors, health
@@ -63,21 +63,22 @@ class Watch:
 
     async def run(self) -> None:
         """Tell of the templates now, hourly and when asked, of the number each quarter of an hour,
-        until cancelled."""
+        until cancelled. A list that did not come is asked for again soon."""
         while True:
             self._asked.clear()
             listed_at = self._clock.monotonic()
             try:
-                await self._list()
-                await self._look_until_asked()
+                is_listed = await self._list()
+                waits = [LOOK_SECONDS] * LOOKS_A_LIST if is_listed else [LEAST_SECONDS]
+                await self._look_until_asked(waits)
             except Exception:
                 log.exception("cloud.watch_failed", device_id=self._number.device_id)
             await asyncio.sleep(max(0.0, listed_at + LEAST_SECONDS - self._clock.monotonic()))
 
-    async def _look_until_asked(self) -> None:
-        for _ in range(LOOKS_A_LIST):
+    async def _look_until_asked(self, waits: Sequence[float]) -> None:
+        for seconds in waits:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
+                async with asyncio.timeout(seconds):
                     await self._asked.wait()
             if self._asked.is_set():
                 return
@@ -102,8 +103,8 @@ class Watch:
         reason = f"The provider does not tell of the number: {said[: errors.MOST_TOLD]}"
         return DeviceDown(f"{reason} ({errors.name(told)})", fault.after)
 
-    async def _list(self) -> None:
-        """Tell of all templates, or, where the list does not come whole, of none.
+    async def _list(self) -> bool:
+        """Tell of all templates, or, where the list does not come whole, of none; whether it came.
 
         As of when it was asked for: what is told meanwhile is newer.
         """
@@ -112,11 +113,12 @@ class Watch:
         async for page in self._pages():
             if page is None:
                 log.warning("cloud.templates_unlisted", device_id=self._number.device_id)
-                return
+                return False
             listed += page
         found = templates(listed)
         self._breaker.refreshed(found)
         self._tell(TemplatesNews(self._number.business_account_id, asked_at, found))
+        return True
 
     async def _pages(self) -> AsyncIterator[list[object] | None]:
         asked = {"fields": FIELDS, "limit": PAGE}

@@ -221,6 +221,22 @@ async def test_a_list_that_does_not_come_whole_is_not_told(
     assert [each.name for each in told.templates] == ["two"]
 
 
+async def test_a_list_that_did_not_come_is_asked_for_soon_and_not_in_an_hour(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watch, "LEAST_SECONDS", 0.02)
+    async with provider() as there, numbered(there.url, CLOCK) as driver:
+        listed = answer(200, {"data": [template("one")]})
+        there.say("message_templates", refusal(2, 503), refusal(2, 503), listed)
+        await driver.connect([])
+
+        told = (await heard(driver, TemplatesNews))[0]
+
+        assert [each.name for each in told.templates] == ["one"]
+        looks = [asked for asked in there.asked if asked.route == NUMBER]
+        assert len(looks) == 3, "the number is looked at meanwhile"
+
+
 async def test_while_it_is_up_it_tells_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(watch, "LEAST_SECONDS", 0.0)
