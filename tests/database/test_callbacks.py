@@ -9,16 +9,27 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from tests.support.callbacks import call, calls, change, failed, messages, status, written
+from tests.support.callbacks import (
+    call,
+    calls,
+    change,
+    contact,
+    failed,
+    messages,
+    status,
+    written,
+)
 from tests.support.messages import PLAIN, House, plain, told
 from tests.support.official import SEALER, Number
+from waypost.devices import vault
 from waypost.drivers.cloud import opaque
 from waypost.drivers.outgoing import Ref
 from waypost.drivers.port import Accepted, Unknown
 from waypost.intake import callbacks
-from waypost.intake.callbacks import ATTEMPTS, Callbacks
+from waypost.intake.callbacks import ATTEMPTS, ATTEMPTS_AT_STRANGE, Callbacks
 from waypost.kit.clock import SystemClock
 from waypost.kit.db import Database
+from waypost.kit.seal import Sealer
 from waypost.messages.outcomes import Marked
 
 OURS = Number("106540352242922", "102290129340398")
@@ -246,7 +257,7 @@ async def test_calls_of_several_apps_are_told_apart_in_one_batch(
     await door.hears(call(messages(statuses=[ours(second, "read")])), device_id=strange.id)
 
     assert await door.statuses([first, second]) == ["Read", "Sending"]
-    assert len(await notices(connection)) == 1
+    assert [row["device_id"] for row in await waiting(connection)] == [strange.id]
 
 
 async def test_who_signs_for_one_app_cannot_tell_of_anothers_numbers(
@@ -257,10 +268,94 @@ async def test_who_signs_for_one_app_cannot_tell_of_anothers_numbers(
     part = messages(statuses=[ours(marked, "failed")], messages=[written("text", {"body": "x"})])
 
     await door.hears(call(part), device_id=strange.id)
+    for _ in range(ATTEMPTS_AT_STRANGE):
+        assert await notices(connection) == []
+        await due_now(connection)
+        await door.work_off()
 
     assert await door.statuses([marked]) == ["Sending"]
     assert await notices(connection) == [("messages", part["value"])]
+    assert await waiting(connection) == []
     assert await connection.fetchval("select count(*) from inbound") == 0
+
+
+async def test_what_is_told_while_secrets_change_one_after_another_is_believed_after(
+    door: Door, db: Database, connection: asyncpg.Connection
+) -> None:
+    other = await OTHER.make(db, "other")
+    await door.house.accept(PLAIN)
+    (marked,) = await door.house.mark(device_id=other.id, may_repeat=False)
+    letter = messages("2", messages=[written("text", {"body": "x"})], contacts=[contact()])
+    (near,) = await door.sent("27829876543")
+    anew = {"app_secret": "another-app-secret"}
+    body = call(messages(statuses=[ours(near, "read", "wamid.B")]), letter)
+
+    await db.transact(lambda tx: vault.keep(tx, SEALER, door.device_id, anew))
+    await door.hears(body, call(messages("2", statuses=[ours(marked, "read")])))
+    meanwhile = await door.statuses([near, marked])
+    left = await waiting(connection)
+    await db.transact(lambda tx: vault.keep(tx, SEALER, other.id, anew))
+    await due_now(connection)
+    await door.work_off()
+
+    assert meanwhile == ["Read", "Sending"], "the rest of its call does not wait"
+    assert [row["attempts"] for row in left] == [1, 1]
+    assert b"wamid.B" not in left[0]["body"]
+    assert await door.statuses([marked]) == ["Read"]
+    assert await connection.fetchval("select device_id from inbound") == other.id
+    assert await notices(connection) == []
+    assert await waiting(connection) == []
+
+
+async def test_a_worker_without_the_key_leaves_all_to_those_who_have_it(
+    door: Door, connection: asyncpg.Connection
+) -> None:
+    (marked,) = await door.sent(PLAIN)
+    template = change(
+        "message_template_status_update",
+        event="PAUSED",
+        message_template_name="hello",
+        message_template_language="en_US",
+    )
+    await door.told(call(messages(statuses=[ours(marked, "read")])), call(template))
+    keyless = Callbacks(door.db, Sealer(["x" * 32]), door.house.clock)
+
+    while await keyless.work_off(64):
+        pass
+    kept = len(await waiting(connection))
+    await due_now(connection)
+    await door.work_off()
+
+    assert kept == 2
+    assert await door.statuses([marked]) == ["Read"]
+    assert await notices(connection) == []
+    assert await waiting(connection) == []
+
+
+async def test_the_waits_for_a_secret_double_up_to_an_hour(
+    door: Door, db: Database, connection: asyncpg.Connection
+) -> None:
+    strange = await STRANGE.make(db, "strange")
+    await door.told(call(messages(statuses=[status("read")])), device_id=strange.id)
+    waits = []
+    for _ in range(ATTEMPTS_AT_STRANGE):
+        await door.work_off()
+        (left,) = await waiting(connection)
+        waits.append(round((left["due_at"] - door.house.clock.now()) / timedelta(seconds=1)))
+        await due_now(connection)
+
+    assert waits == [2**n for n in range(12)] + [3600] * (ATTEMPTS_AT_STRANGE - 12)
+
+
+async def test_what_is_told_of_a_number_that_no_device_has_is_a_notice_at_once(
+    door: Door, connection: asyncpg.Connection
+) -> None:
+    part = messages("404", statuses=[status("read")])
+
+    await door.hears(call(part))
+
+    assert await notices(connection) == [("messages", part["value"])]
+    assert await waiting(connection) == []
 
 
 @pytest.mark.parametrize(

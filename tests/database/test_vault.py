@@ -95,7 +95,10 @@ async def test_one_app_signs_for_its_own_devices_alone(db: Database) -> None:
     await Number("3", "300", app_secret="another app's").make(db, "stranger")
 
     assert await mates(db, ours, "1 2 3 4", "") == Mates(
-        {"1": ours.id, "2": mate.id}, frozenset({"100"})
+        {"1": ours.id, "2": mate.id},
+        frozenset({"100"}),
+        strange_numbers=frozenset({"3"}),
+        strange_accounts=frozenset({"300"}),
     )
     assert await mates(db, mate, "2", "") == Mates({"2": mate.id}, frozenset({"100"}))
 
@@ -108,21 +111,30 @@ async def test_a_business_account_is_known_by_the_apps_own_devices(db: Database)
     assert (await mates(db, ours, "", "300")).business_accounts == set()
 
 
-async def test_a_device_that_is_gone_or_cannot_be_opened_has_no_mates(db: Database) -> None:
-    shut = await ONE.make(db, "shut", Sealer(["x" * 32]))
+async def test_a_device_that_is_gone_has_no_mates(db: Database) -> None:
     await Number("2", "100").make(db, "open")
     gone = await Number("3", "100").make(db, "gone")
     await db.transact(lambda tx: manage.delete(tx, gone.id))
 
-    for device in (shut, gone):
-        assert await mates(db, device, "1 2 3", "100") == Mates({}, frozenset())
+    assert await mates(db, gone, "1 2 3", "100") == Mates({}, frozenset())
 
 
-async def test_a_mate_whose_secret_cannot_be_opened_is_none(db: Database) -> None:
+async def test_who_cannot_open_a_devices_secret_takes_all_others_for_strange(db: Database) -> None:
+    shut = await ONE.make(db, "shut", Sealer(["x" * 32]))
+    await Number("2", "200").make(db, "open")
+
+    assert await mates(db, shut, "1 2 3", "200") == Mates(
+        {}, frozenset(), frozenset({"1", "2"}), frozenset({"100", "200"})
+    )
+
+
+async def test_a_mate_whose_secret_cannot_be_opened_is_strange(db: Database) -> None:
     ours = await ONE.make(db, "ours")
     await Number("2", "100").make(db, "shut", Sealer(["x" * 32]))
 
-    assert (await mates(db, ours, "1 2", "")).devices == {"1": ours.id}
+    found = await mates(db, ours, "1 2", "")
+
+    assert (found.devices, found.strange_numbers) == ({"1": ours.id}, {"2"})
 
 
 async def test_a_new_key_takes_over_what_a_former_one_sealed(db: Database) -> None:

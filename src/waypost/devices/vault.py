@@ -17,11 +17,14 @@ VERIFY_TOKEN = "verify_token"
 class Mates:
     """The devices behind the same app of the provider as another: who signs for it, signs for them.
 
-    `devices` by their numbers' ids; `business_accounts` are those that they belong to.
+    `devices` by their numbers' ids; `business_accounts` are those that they belong to. What is
+    `strange` belongs to devices that now have another secret, or one that cannot be opened here.
     """
 
     devices: Mapping[str, int]
     business_accounts: frozenset[str]
+    strange_numbers: frozenset[str] = frozenset()
+    strange_accounts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +61,21 @@ async def mates(
     business_account_ids: Collection[str],
 ) -> Mates:
     """Which devices with these numbers, or of these business accounts, share this one's app."""
-    ours = await opened(tx, sealer, device_id)
-    secret = None if ours is None else ours.get(APP_SECRET)
-    if secret is None:
+    sealed = (await store.of_devices(tx, [device_id])).get(device_id)
+    if sealed is None:
         return Mates({}, frozenset())
+    secret = (secrets.unseal(sealer, device_id, sealed) or {}).get(APP_SECRET)
     rows = await store.of_numbers(
         tx, APP_SECRET, sorted(phone_number_ids), sorted(business_account_ids)
     )
     same = [row for row in rows if _is(sealer, row["id"], row["sealed"], secret)]
+    known = {row["id"] for row in same}
+    strange = [row for row in rows if row["id"] not in known]
     return Mates(
         {row["phone_number_id"]: row["id"] for row in same},
         frozenset(row["business_account_id"] for row in same),
+        frozenset(row["phone_number_id"] for row in strange),
+        frozenset(row["business_account_id"] for row in strange),
     )
 
 
@@ -98,6 +105,8 @@ async def holding(tx: Tx, sealer: Sealer) -> Holding:
     return Holding(current, former, lost)
 
 
-def _is(sealer: Sealer, device_id: int, sealed: bytes, secret: str) -> bool:
+def _is(sealer: Sealer, device_id: int, sealed: bytes, secret: str | None) -> bool:
+    if secret is None:
+        return False
     theirs = secrets.unseal(sealer, device_id, {APP_SECRET: sealed})
     return theirs is not None and hmac.compare_digest(theirs[APP_SECRET].encode(), secret.encode())

@@ -10,8 +10,8 @@ from waypost.drivers.cloud import inbound
 from waypost.intake import apply, sort
 from waypost.intake import store_callbacks as store
 from waypost.intake.apply import News
-from waypost.intake.sort import Told
-from waypost.intake.store_callbacks import Call, Kept, Unexplained
+from waypost.intake.sort import Strange, Told
+from waypost.intake.store_callbacks import Call, Kept
 from waypost.kit.clock import Clock
 from waypost.kit.db import CommitUnknown, Database, DatabaseAway, Tx
 from waypost.kit.ids import Ids
@@ -25,6 +25,11 @@ BYTES_AT_ONCE = 1_048_576
 
 ATTEMPTS = 10
 """Doubling from a second on, the waits between them come to 17 minutes."""
+
+ATTEMPTS_AT_STRANGE = 24
+"""With waits of an hour at most they come to half a day, in which people change secrets."""
+
+LONGEST_WAIT = timedelta(hours=1)
 
 NOTICES_KEPT = timedelta(days=30)
 PRUNED_AT_ONCE = 5000
@@ -110,19 +115,41 @@ class Callbacks:
         news = await apply.write(tx, self._clock, self._ids, [*receipts, *found.events])
         now = self._clock.now()
         await trace.remember(tx, [(told.sight, ref) for told, ref in traced], now)
-        await self._keep(tx, [told for told, ref in each if ref is None], found.notices, now)
+        await self._look_again(tx, [told for told, ref in each if ref is None], found.strange, now)
+        await store.notice(tx, found.notices)
         await store.drop(tx, [kept.id for kept in taken])
         return news
 
-    async def _keep(
-        self, tx: Tx, lost: Sequence[Told], notices: Sequence[Unexplained], now: datetime
+    async def _look_again(
+        self, tx: Tx, lost: Sequence[Told], strange: Sequence[Strange], now: datetime
     ) -> None:
-        """A status may be faster than the answer that tells us its id: it is looked at again."""
+        """A status may be faster than the answer that tells us its id, and a call faster than the
+        secrets of all that it tells of."""
+        young = [told for told in lost if _is_young(told.call)]
+        hoped = [each for each in strange if _is_hoped(each.call)]
+        await store.keep(tx, [*_again(young, now), *_later(hoped, now)])
         given_up = [sort.lost(told) for told in lost if not _is_young(told.call)]
-        if again := _again([told for told in lost if _is_young(told.call)], now):
-            await store.keep(tx, again)
-        if unexplained := [*notices, *given_up]:
-            await store.notice(tx, unexplained)
+        given_up += [sort.unexplained(s.call, s.change) for s in strange if not _is_hoped(s.call)]
+        await store.notice(tx, given_up)
+        if strange:
+            signed_by = sorted({each.call.device_id for each in strange})
+            log.warning("callbacks.strange", signed_by=signed_by, put_off=len(hoped))
+
+
+def _later(strange: Iterable[Strange], now: datetime) -> list[Call]:
+    """What is left of their calls: these changes, to be believed or not by then."""
+    left: defaultdict[int, list[Strange]] = defaultdict(list)
+    for each in strange:
+        left[id(each.call)].append(each)
+    return [
+        _left_of(
+            some[0].call,
+            inbound.call_again([each.change for each in some]),
+            now,
+            "its number's app secret is another one, or cannot be opened here",
+        )
+        for some in left.values()
+    ]
 
 
 def _again(lost: Iterable[Told], now: datetime) -> list[Call]:
@@ -131,20 +158,28 @@ def _again(lost: Iterable[Told], now: datetime) -> list[Call]:
     for told in lost:
         left[id(told.call), told.phone_number_id].append(told)
     return [
-        replace(
-            (call := some[0].call),
-            body=inbound.call(number, [told.status for told in some]),
-            due_at=now + _wait(call),
-            attempts=call.attempts + 1,
-            trouble="fits no message yet",
+        _left_of(
+            some[0].call,
+            inbound.call(number, [told.status for told in some]),
+            now,
+            "fits no message yet",
         )
         for (_, number), some in left.items()
     ]
+
+
+def _left_of(call: Call, body: bytes, now: datetime, trouble: str) -> Call:
+    attempts, due_at = call.attempts + 1, now + _wait(call)
+    return replace(call, body=body, due_at=due_at, attempts=attempts, trouble=trouble)
 
 
 def _is_young(call: Call) -> bool:
     return call.attempts < ATTEMPTS
 
 
+def _is_hoped(call: Call) -> bool:
+    return call.attempts < ATTEMPTS_AT_STRANGE
+
+
 def _wait(call: Call) -> timedelta:
-    return timedelta(seconds=2**call.attempts)
+    return min(timedelta(seconds=2**call.attempts), LONGEST_WAIT)

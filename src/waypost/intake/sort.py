@@ -35,25 +35,51 @@ class Told:
         return Sight(self.device_id, self.status.provider_id, self.status.ref)
 
 
+@dataclass(frozen=True, slots=True)
+class Strange:
+    """A change about a device of ours that its call may not tell of, as the secrets are now.
+
+    They are changed one device after another, and a worker may not have their key yet: so it may be
+    believed later.
+    """
+
+    call: Call
+    change: Change
+
+
 @dataclass(slots=True)
 class Sorted:
     """What some calls tell."""
 
     statuses: list[Told] = field(default_factory=list)
     events: list[Inbound | TemplateNews] = field(default_factory=list)
+    strange: list[Strange] = field(default_factory=list)
     notices: list[Unexplained] = field(default_factory=list)
 
     def add(self, call: Call, change: Change, mates: Mates) -> None:
         """Put what a change tells in its place."""
-        number = change.phone_number_id or ""
-        if change.field == MESSAGES and number in mates.devices:
-            self._add_messages(call, change, number, mates.devices[number])
-        elif change.business_account_id in mates.business_accounts and (
-            news := inbound.template(change, call.received_at)
-        ):
-            self.events.append(news)
+        if change.field == MESSAGES:
+            self._add_of_number(call, change, mates)
         else:
-            self.notices.append(_unexplained(call, change.field, change.value))
+            self._add_of_account(call, change, mates)
+
+    def _add_of_number(self, call: Call, change: Change, mates: Mates) -> None:
+        number = change.phone_number_id or ""
+        if number in mates.devices:
+            self._add_messages(call, change, number, mates.devices[number])
+        elif number in mates.strange_numbers:
+            self.strange.append(Strange(call, change))
+        else:
+            self.notices.append(unexplained(call, change))
+
+    def _add_of_account(self, call: Call, change: Change, mates: Mates) -> None:
+        news, account = inbound.template(change, call.received_at), change.business_account_id
+        if news is not None and account in mates.business_accounts:
+            self.events.append(news)
+        elif news is not None and account in mates.strange_accounts:
+            self.strange.append(Strange(call, change))
+        else:
+            self.notices.append(unexplained(call, change))
 
     def _add_messages(self, call: Call, change: Change, number: str, device_id: int) -> None:
         for news in inbound.news(change, device_id, call.received_at):
@@ -83,6 +109,11 @@ def unread(call: Call) -> Unexplained:
     """A call that could not be read, or not be worked off."""
     text = call.body.decode(errors="replace").replace("\0", "\ufffd")
     return _unexplained(call, UNREADABLE, {"text": text})
+
+
+def unexplained(call: Call, change: Change) -> Unexplained:
+    """A change that nobody here may tell, or knows what to do with."""
+    return _unexplained(call, change.field, change.value)
 
 
 def lost(told: Told) -> Unexplained:

@@ -75,6 +75,8 @@ class Unexplained:
 
 async def keep(tx: Tx, calls: Sequence[Call]) -> None:
     """Keep them until they are worked off."""
+    if not calls:
+        return
     await tx.execute(
         KEEP,
         [c.device_id for c in calls],
@@ -104,6 +106,8 @@ async def put_off(tx: Tx, id: int, until: datetime, trouble: str) -> None:
 
 async def notice(tx: Tx, notices: Sequence[Unexplained]) -> None:
     """Keep these for whoever looks."""
+    if not notices:
+        return
     await tx.execute(
         NOTICE,
         [n.device_id for n in notices],

@@ -100,6 +100,19 @@ def call(phone_number_id: str, statuses: Sequence[Status]) -> bytes:
     return json.dumps({"object": OBJECT, "entry": [{"changes": [change]}]}).encode()
 
 
+def call_again(changes: Sequence[Change]) -> bytes:
+    """A call that tells these changes again."""
+    entries = [
+        {
+            "id": change.business_account_id,
+            **({} if change.at is None else {"time": int(change.at.timestamp())}),
+            "changes": [{"field": change.field, "value": change.value}],
+        }
+        for change in changes
+    ]
+    return json.dumps({"object": OBJECT, "entry": entries}).encode()
+
+
 def news(change: Change, device_id: int, received_at: datetime) -> Iterator[News]:
     """What a change of messages tells, which is this device's."""
     value = change.value

@@ -334,6 +334,13 @@ def test_statuses_can_be_told_again() -> None:
     assert list(inbound.news(again, DEVICE, NOW)) == [first, second]
 
 
+def test_changes_can_be_told_again() -> None:
+    both = [messages(statuses=[status("sent")]), change("account_update", event="X")]
+    first = [*changes(call(*both, at=AT)), *changes(call(messages(), account="5"))]
+
+    assert changes(inbound.call_again(first)) == first
+
+
 TEMPLATE = {
     "message_template_id": 1,
     "message_template_name": "order_ready",
