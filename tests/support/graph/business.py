@@ -35,7 +35,13 @@ class Business:
     webhooks: list[dict[str, Any]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     refusing: int = 0  # so many of the next webhooks
+    calling: int = 0  # webhooks that were begun
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    """Until it is set, webhooks get no answer."""
     heard: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
 
     async def call(
         self, method: str, path: str, body: Any = None, token: str | None = TOKEN, **more: Any
@@ -88,6 +94,10 @@ class Business:
     async def hear(self, request: web.Request) -> web.Response:
         body = await request.read()
         assert request.headers["X-Hub-Signature-256"] == signature(APP_SECRET, body)
+        self.calling += 1
+        async with self.heard:
+            self.heard.notify_all()
+        await self.gate.wait()
         async with self.heard:
             self.heard.notify_all()
             if self.refusing:

@@ -111,9 +111,10 @@ class Courier:
                 self._put(update, due + self._random.uniform(*self.manner.after))
 
     async def send_now(self, update: Update) -> None:
-        """Bring it before going on."""
+        """Bring it before going on; it is brought even where who waits for it hangs up."""
         self._under_way += 1
-        await self._post([Parcel(time.monotonic(), next(self._turns), update)])
+        parcel = Parcel(time.monotonic(), next(self._turns), update)
+        await asyncio.shield(self._posting([parcel]))
 
     async def run(self) -> None:
         """Bring what is due, until cancelled."""
@@ -164,10 +165,13 @@ class Courier:
 
     def _start(self, parcels: list[Parcel]) -> None:
         self._under_way += len(parcels)
+        self._posting(parcels).add_done_callback(lambda _: self._slots.release())
+
+    def _posting(self, parcels: list[Parcel]) -> asyncio.Task[None]:
         post = asyncio.create_task(self._post(parcels))
         self._posts.add(post)
         post.add_done_callback(self._posts.discard)
-        post.add_done_callback(lambda _: self._slots.release())
+        return post
 
     async def _post(self, parcels: Sequence[Parcel]) -> None:
         url, secret = self._address(parcels[0])

@@ -62,9 +62,11 @@ class Messages:
         wamid = payloads.new_wamid(to)
         self._notes.note(number.id, body, text=text, fault=fault.written, wamid=wamid)
         updates = self._updates(number, body, to, wamid, self._failure(number, body, to, fault))
-        if fault.way == "early" and updates:
-            await self._courier.send_now(updates.pop(0))
-        self._courier.send(*updates)
+        try:
+            if fault.way == "early" and updates:
+                await self._courier.send_now(updates.pop(0))
+        finally:  # also where the sender has hung up meanwhile: the message is taken
+            self._courier.send(*updates)
         message = {"id": wamid}
         if fault.way == "held":
             message["message_status"] = "held_for_quality_assessment"

@@ -1,5 +1,6 @@
 """The fake Graph fails in each way it is told to, and notes the truth about each message."""
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,20 @@ async def test_the_webhook_may_come_before_the_answer(shop: Business) -> None:
 
     (first, *_) = shop.told()
     assert (first["id"], first["status"]) == (said["messages"][0]["id"], "sent")
+
+
+async def test_it_tells_all_of_what_it_took_though_the_sender_hangs_up(shop: Business) -> None:
+    await told(shop, {"fault": "early"})
+    shop.gate.clear()
+    sending = asyncio.create_task(shop.send())
+    await shop.until(lambda: shop.calling)
+
+    sending.cancel()
+    await asyncio.wait([sending])
+    shop.gate.set()
+
+    await shop.until(lambda: len(shop.told()) == 3)
+    assert {each["status"] for each in shop.told()} == {"sent", "delivered", "read"}
 
 
 async def test_a_rule_strikes_only_whom_it_names(shop: Business) -> None:
