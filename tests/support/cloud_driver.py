@@ -15,7 +15,6 @@ from waypost.drivers.cloud.driver import CloudDriver
 from waypost.drivers.outgoing import Media, Outgoing, Ref
 from waypost.drivers.port import KeptFile
 from waypost.kit.clock import Clock, FrozenClock
-from waypost.kit.errors import Unavailable
 
 ID = UUID("01990000-0000-7000-8000-000000000001")
 HELLO = Outgoing(Ref(7, ID, 3), TO, "Hello", "3EB0ABC", 1)
@@ -27,15 +26,15 @@ def frozen() -> FrozenClock:
 
 @dataclass
 class Shelved:
-    """The files that we keep; away, where the database is."""
+    """The files that we keep; `trouble` is what the database does instead of answering."""
 
     files: dict[UUID, bytes] = field(default_factory=dict)
     given: dict[UUID, str] = field(default_factory=dict)
-    is_away: bool = False
+    trouble: Exception | None = None
 
     async def provider_id(self, ref: Ref, media: Media) -> str | None:
-        if self.is_away:
-            raise Unavailable("The database is away.")
+        if self.trouble is not None:
+            raise self.trouble
         assert media.media_id is not None
         return self.given.get(media.media_id)
 
@@ -59,9 +58,10 @@ async def numbered(
     shared: Shared | None = None,
     times: ClientTimeout = TIMES,
     device_id: int = 5,
+    business_account_id: str = BUSINESS,
 ) -> AsyncIterator[CloudDriver]:
     """The driver of a number whose provider is there; in the block it is not connected yet."""
-    number = Number(device_id, NUMBER, BUSINESS, named(TOKEN))
+    number = Number(device_id, NUMBER, business_account_id, named(TOKEN))
     graph = Graph(url, "v26.0", TOKEN, times)
     made = CloudDriver(
         number, graph, shelf or Shelved(), shared or Shared(clock), clock, lambda: 0.0

@@ -88,6 +88,10 @@ class TooLarge(Exception):
     """A file has more bytes than it may."""
 
 
+class NotKept(Exception):
+    """We could not take a file's bytes: that is no fault of the provider's."""
+
+
 class Graph:
     """The provider's API, as the holder of one token speaks it. Secrets stay inside.
 
@@ -121,7 +125,7 @@ class Graph:
     async def download(
         self, url: URL, into: Callable[[bytes], Awaitable[None]], most: int
     ) -> Download | Unreached | Lost:
-        """Take a file of at most so many bytes; raises TooLarge."""
+        """Take a file of at most so many bytes; raises TooLarge, and NotKept where `into` fails."""
         if self._is_closed:
             return CLOSED
         size, times = 0, self._file_times
@@ -133,7 +137,10 @@ class Graph:
                     size += len(part)
                     if size > most:
                         raise TooLarge
-                    await into(part)
+                    try:
+                        await into(part)
+                    except OSError as error:
+                        raise NotKept from error
                 return Download(answer.status, None, size)
         except (ClientError, OSError, ValueError) as error:
             return _broken(error)

@@ -1,7 +1,7 @@
 """An official number: sends, and what comes of each; callbacks tell the rest, see `inbound`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from waypost.drivers.cloud import errors, payload
 from waypost.drivers.cloud.breaker import Breaker, Number, Shared
@@ -29,6 +29,7 @@ from waypost.kit.clock import Clock
 from waypost.kit.log import get
 
 UPLOAD_TRIES = 5
+ORDINARY = "accepted"  # others wait at the provider, as while it looks at a template's quality
 BEHIND_A_GATEWAY = (502, 504)  # who it asked may have taken the message before it fell silent
 
 log = get(__name__)
@@ -116,28 +117,34 @@ class CloudDriver:
                 return Retry("UNREACHED", reason, counts=False)
             case Lost(reason):
                 return Unknown(reason)
-        if (id := _id(reply)) is not None:
-            self._breaker.passed(outgoing)
-            return Accepted(id)
-        return self._refused(reply, outgoing)
+        taken = _taken(reply)
+        if (id := text(taken.get("id"))) is None:
+            return self._refused(reply, outgoing)
+        self._breaker.passed(outgoing)
+        if (status := text(taken.get("message_status"))) not in (None, ORDINARY):
+            log.info("cloud.waits", device_id=self._number.device_id, status=status)
+        return Accepted(id)
 
     def _not_taken(self, answer: Answer, outgoing: Outgoing) -> Outcome:
         """The provider did not take the message's file, so the message has not left."""
         outcome = self._refused(answer, outgoing)
-        if isinstance(outcome, Unknown):
-            return Retry("UPLOAD_LOST", outcome.reason, tries=UPLOAD_TRIES)
-        return outcome
+        if not isinstance(outcome, Unknown):
+            return outcome
+        if answer.status in BEHIND_A_GATEWAY:
+            return Retry(f"HTTP_{answer.status}", "The provider's gateway failed.", counts=False)
+        return Retry("UPLOAD_STRANGE", outcome.reason, tries=UPLOAD_TRIES)
 
     def _refused(self, answer: Answer, outgoing: Outgoing) -> Outcome:
         """An answer that does not say that it has gone."""
         status = answer.status
-        if answer.body is None or "error" not in answer.body:
-            if status in BEHIND_A_GATEWAY:
-                return Unknown(f"The provider's gateway answered {status}: it may have gone.")
+        error = None if answer.body is None else answer.body.get("error")
+        told = errors.told(error)
+        if told.code is None and status in BEHIND_A_GATEWAY:
+            return Unknown(f"The provider's gateway answered {status}: it may have gone.")
+        if error is None:
             if status == 429 or status >= 500:
                 return Retry(f"HTTP_{status}", f"The provider answered {status}.", counts=False)
             return Unknown(f"The provider answered {status} with what cannot be understood.")
-        told = errors.told(answer.body["error"])
         fault = errors.fault(told, status)
         log.info(
             "cloud.refused",
@@ -151,9 +158,8 @@ class CloudDriver:
         return self._breaker.refused(told, fault, outgoing, answer.regained)
 
 
-def _id(answer: Answer) -> str | None:
-    """The provider's id of a message that it took."""
+def _taken(answer: Answer) -> Mapping[str, object]:
+    """What the provider says of a message that it took."""
     if not answer.is_fine or answer.body is None:
-        return None
-    messages = records(answer.body.get("messages"))
-    return text(messages[0].get("id")) if messages else None
+        return {}
+    return next(iter(records(answer.body.get("messages"))), {})

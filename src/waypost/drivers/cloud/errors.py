@@ -4,6 +4,7 @@ One table for both ways on which errors come, in an answer or in a callback late
 never the HTTP status or a title.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -55,6 +56,7 @@ class Told:
 
 
 MOST_TOLD = 300
+_CODE = re.compile("[0-9]{1,9}")
 
 _MINUTE = timedelta(minutes=1)
 _SOON = 10 * _MINUTE
@@ -88,6 +90,11 @@ def _token(sentence: str) -> Fault:
     return Fault(Level.TOKEN, sentence, _SOON, is_private=True)
 
 
+def _app(sentence: str, after: timedelta) -> Fault:
+    """Of the app that the token is of: all numbers with that token."""
+    return Fault(Level.TOKEN, sentence, after)
+
+
 _NO_TOKEN = _token("The access token is invalid or has expired: give the device a new one.")
 _NO_PERMISSION = _token(
     "The access token lacks a permission: it needs whatsapp_business_messaging and"
@@ -117,7 +124,7 @@ TABLE: Mapping[int, Fault] = {
     2: _OVERLOADED,
     133004: _OVERLOADED,
     131016: _OVERLOADED,
-    4: _account("The app has reached its limit of calls.", 5 * _MINUTE),
+    4: _app("The app has reached its limit of calls.", 5 * _MINUTE),
     80007: _account("The business account has reached its limit of calls.", 15 * _MINUTE),
     33: _device(
         "The number's id does not exist at the provider, or its token cannot see it.", _SOON
@@ -204,7 +211,7 @@ def told(error: object) -> Told:
     code, data = text(said.get("code")), said.get("error_data")
     details = text(data) or text(record(data).get("details"))
     return Told(
-        int(code) if code is not None and code.isascii() and code.isdigit() else None,
+        int(code) if code is not None and _CODE.fullmatch(code) else None,
         details or text(said.get("message")) or text(said.get("title")),
         text(said.get("fbtrace_id")),
         said.get("is_transient") is True,

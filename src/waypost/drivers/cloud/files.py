@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import quote
 from uuid import UUID
@@ -10,12 +11,13 @@ from yarl import URL
 
 from waypost.drivers.cloud import errors
 from waypost.drivers.cloud.client import Answer, Download, Graph, Lost, TooLarge, Unreached
-from waypost.drivers.cloud.errors import Level, Told
+from waypost.drivers.cloud.errors import Fault, Level, Told
 from waypost.drivers.cloud.loose import text
 from waypost.drivers.news import InboundMedia
 from waypost.drivers.outgoing import Media, Ref
 from waypost.drivers.port import Fetched, KeptFile, Refused, Retry, Shelf
 from waypost.kit.errors import Unavailable
+from waypost.kit.log import get
 
 MOST_BYTES = 100 << 20
 MOST_STEPS = 3
@@ -26,7 +28,17 @@ GONE = Refused("MEDIA_GONE", "The message's file is not kept here any more.")
 STRAY = Refused("MEDIA_ADDRESS", "The provider names an address that files are not fetched from.")
 TOO_LARGE = Refused("MEDIA_TOO_LARGE", "The file is larger than 100 MB.")
 _AWAY = Retry("UNAVAILABLE", "The database is away.", counts=False)
-_TRIES = 5
+_BROKEN = Retry("INTERNAL_ERROR", "The message's file could not be read.", counts=False)
+
+log = get(__name__)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """Who gives a file, and how many messages wait for it or are at it."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    takers: int = 0
 
 
 class Files:
@@ -36,7 +48,7 @@ class Files:
         self._graph = graph
         self._phone_number_id = phone_number_id
         self._shelf = shelf
-        self._giving: dict[tuple[int, UUID | None], asyncio.Lock] = {}
+        self._giving: dict[tuple[int, UUID | None], _Turn] = {}
 
     async def given(self, ref: Ref, media: Media) -> str | Answer | Refused | Retry:
         """The provider's id of a file that we keep, which it is given if need be; or its refusal.
@@ -44,15 +56,20 @@ class Files:
         Messages that carry the same file wait for one of them to give it.
         """
         key = ref.account_id, media.media_id
-        lock = self._giving.setdefault(key, asyncio.Lock())
+        turn = self._giving.setdefault(key, _Turn())
+        turn.takers += 1
         try:
-            async with lock:
+            async with turn.lock:
                 known = await self._shelf.provider_id(ref, media)
                 return known or await self._give(ref, media)
         except Unavailable:
             return _AWAY
+        except Exception:  # whatever it was: the message has not left, and that is to be said
+            log.exception("cloud.file_failed", phone_number_id=self._phone_number_id)
+            return _BROKEN
         finally:
-            if not lock.locked():
+            turn.takers -= 1
+            if not turn.takers:
                 self._giving.pop(key, None)
 
     async def fetch(
@@ -85,7 +102,7 @@ class Files:
             case Unreached(reason):
                 return Retry("UNREACHED", reason, counts=False)
             case Lost(reason):  # whatever became of the file, the message has not left
-                return Retry("UPLOAD_LOST", reason, tries=_TRIES)
+                return Retry("UPLOAD_LOST", reason, counts=False)
         id = text(reply.body.get("id")) if reply.is_fine and reply.body is not None else None
         return reply if id is None else id
 
@@ -140,10 +157,11 @@ def _not_had(answer: Answer) -> Refused | Retry:
     told = errors.told(error)
     fault = errors.fault(told, answer.status)
     code, sentence = errors.name(told), errors.sentence(told, fault)
-    if fault.level is Level.MESSAGE or _is_unknown_id(told):
+    if _is_of_the_file(told, fault):
         return Refused(code, sentence)
     return Retry(code, sentence, answer.regained or fault.after or timedelta(minutes=1))
 
 
-def _is_unknown_id(told: Told) -> bool:
-    return told.code == 33
+def _is_of_the_file(told: Told, fault: Fault) -> bool:
+    """Only of a code that is known can that be said; 33 is an id that does not exist."""
+    return told.code == 33 or (told.code in errors.TABLE and fault.level is Level.MESSAGE)

@@ -1,6 +1,7 @@
 """Where a call breaks decides: what cannot have left may go again, all else is unknown."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -154,16 +155,26 @@ async def test_a_page_that_refuses_lets_it_go_again(status: int) -> None:
     assert sent == Retry(f"HTTP_{status}", f"The provider answered {status}.", counts=False)
 
 
+def page(status: int) -> bytes:
+    return f"HTTP/1.1 {status} So\r\nContent-Length: 6\r\n\r\n<html>".encode()
+
+
+OF_A_GATEWAY = {
+    "page": page,
+    "message": lambda status: answer(status, {"error": {"message": "upstream request timeout"}}),
+    "text": lambda status: answer(status, {"error": "Bad Gateway"}),
+}
+
+
 @pytest.mark.parametrize("status", [502, 504])
-async def test_a_gateway_s_page_does_not_say_what_became_of_it(status: int) -> None:
-    sent, there = await outcome(page(status))
+@pytest.mark.parametrize("said", OF_A_GATEWAY.values(), ids=OF_A_GATEWAY)
+async def test_a_gateway_s_answer_does_not_say_what_became_of_it(
+    said: Callable[[int], bytes], status: int
+) -> None:
+    sent, there = await outcome(said(status))
 
     assert isinstance(sent, Unknown)
     assert len(there.asked) == 1
-
-
-def page(status: int) -> bytes:
-    return f"HTTP/1.1 {status} So\r\nContent-Length: 6\r\n\r\n<html>".encode()
 
 
 async def test_an_answer_that_came_whole_is_its_word_though_the_connection_breaks() -> None:

@@ -6,17 +6,20 @@ from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID
 
+import asyncpg
 import pytest
 from tests.support.cloud_driver import HELLO, Shelved, frozen, numbered
 from tests.support.provider import NUMBER, TOKEN, Provider, close, provider, refusal, saying
 from tests.support.sockets import answer
 
 from waypost.drivers.cloud import files
+from waypost.drivers.cloud.client import NotKept
 from waypost.drivers.cloud.files import GONE, STRAY, TOO_LARGE
 from waypost.drivers.news import InboundMedia
 from waypost.drivers.outgoing import Approved, Media, MediaKind
 from waypost.drivers.port import TOO_LATE, Accepted, DeviceDown, Fetched, Outcome, Refused, Retry
 from waypost.kit.clock import SystemClock
+from waypost.kit.errors import Unavailable
 
 PICTURE = UUID("01990000-0000-7000-8000-00000000000a")
 MEDIA = Media(MediaKind.IMAGE, media_id=PICTURE)
@@ -77,6 +80,36 @@ async def test_messages_with_the_same_file_wait_for_one_of_them_to_give_it() -> 
         assert driver._files._giving == {}
 
 
+async def test_also_where_one_of_them_could_not() -> None:
+    first, second = asyncio.Event(), asyncio.Event()
+
+    async def fails(writer: asyncio.StreamWriter) -> None:
+        await first.wait()
+        await close(writer)
+
+    async def gives(writer: asyncio.StreamWriter) -> None:
+        await second.wait()
+        writer.write(answer(200, {"id": "901"}, Connection="close"))
+
+    async with provider() as there, numbered(there.url, SystemClock(), shelf()) as driver:
+        there.say("media", fails, gives)
+        one = asyncio.create_task(driver.send(WITH_PICTURE))
+        other = asyncio.create_task(driver.send(WITH_PICTURE))
+        one.add_done_callback(lambda _: late.append(asyncio.create_task(send())))
+        late: list[asyncio.Task[Outcome]] = []
+
+        async def send() -> Outcome:
+            second.set()
+            return await driver.send(WITH_PICTURE)
+
+        first.set()
+        assert isinstance(await one, Retry)
+        assert isinstance(await other, Accepted)
+        assert isinstance(await late[0], Accepted)
+        assert uploads(there) == 2
+        assert driver._files._giving == {}
+
+
 async def test_a_template_s_file_is_given_too() -> None:
     outgoing = replace(HELLO, approved=Approved("order", "en_US", header_media=MEDIA))
     async with provider() as there, numbered(there.url, frozen(), shelf()) as driver:
@@ -100,9 +133,12 @@ async def test_a_file_that_is_kept_no_more_ends_its_message() -> None:
         assert there.asked == []
 
 
-async def test_while_the_database_is_away_its_message_waits() -> None:
-    away = Shelved(is_away=True)
-    async with provider() as there, numbered(there.url, frozen(), away) as driver:
+@pytest.mark.parametrize(
+    "trouble", [Unavailable("The database is away."), asyncpg.DiskFullError("No room.")]
+)
+async def test_while_the_database_fails_its_message_waits(trouble: Exception) -> None:
+    failing = Shelved(trouble=trouble)
+    async with provider() as there, numbered(there.url, frozen(), failing) as driver:
         sent = await driver.send(WITH_PICTURE)
 
         assert isinstance(sent, Retry)
@@ -125,18 +161,37 @@ async def test_giving_a_file_can_take_too_long_for_its_message() -> None:
         assert there.posts() == []
 
 
-UPLOADS: dict[str, tuple[object, type[Outcome]]] = {
-    "answer lost": (close, Retry),
-    "no id": (answer(200, {}), Retry),
-    "page": (b"HTTP/1.1 503 So\r\nContent-Length: 0\r\n\r\n", Retry),
-    "file refused": (refusal(131053), Refused),
-    "token": (refusal(190, 401), DeviceDown),
-    "busy": (refusal(131016, 500), Retry),
+def page(status: int) -> bytes:
+    return f"HTTP/1.1 {status} So\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+# With what each ends: a code, and whether the attempt counts and how many there are.
+UPLOADS: dict[str, tuple[object, tuple[str, bool, int | None]]] = {
+    "answer lost": (close, ("UPLOAD_LOST", False, None)),
+    "down": (page(503), ("HTTP_503", False, None)),
+    "gateway": (page(504), ("HTTP_504", False, None)),
+    "busy": (refusal(131016, 500), ("131016", False, None)),
+    "no id": (answer(200, {}), ("UPLOAD_STRANGE", True, 5)),
 }
 
 
-@pytest.mark.parametrize(("said", "kind"), UPLOADS.values(), ids=UPLOADS)
+@pytest.mark.parametrize(("said", "ends"), UPLOADS.values(), ids=UPLOADS)
 async def test_a_message_whose_file_was_not_taken_has_surely_not_left(
+    said: object, ends: tuple[str, bool, int | None]
+) -> None:
+    async with provider() as there, numbered(there.url, frozen(), shelf()) as driver:
+        there.say("media", said)  # type: ignore[arg-type]
+        sent = await driver.send(WITH_PICTURE)
+
+        assert isinstance(sent, Retry)
+        assert (sent.code, sent.counts, sent.tries) == ends
+        assert there.posts() == []
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"), [(refusal(131053), Refused), (refusal(190, 401), DeviceDown)]
+)
+async def test_a_file_or_a_token_that_is_refused_is_no_passing_fault(
     said: object, kind: type[Outcome]
 ) -> None:
     async with provider() as there, numbered(there.url, frozen(), shelf()) as driver:
@@ -240,6 +295,8 @@ ASKED: dict[str, tuple[object, type]] = {
     "page": (b"HTTP/1.1 502 So\r\nContent-Length: 0\r\n\r\n", Retry),
     "hung up": (close, Retry),
     "no address": (answer(200, {"id": "77"}), Retry),
+    "unknown code": (refusal(987654, 400), Retry),
+    "no code": (answer(400, {"error": {"message": "No."}}), Retry),
 }
 
 
@@ -252,6 +309,19 @@ async def test_only_a_file_that_is_not_there_is_given_up(said: object, kind: typ
         there.say("77", said)  # type: ignore[arg-type]
 
         assert isinstance(await driver.fetch(VOICE, into), kind)
+
+
+async def test_a_file_for_which_there_is_no_room_here_is_no_fault_of_the_provider_s() -> None:
+    async def full(part: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    async with provider() as there, numbered(there.url, frozen()) as driver:
+        address = f"{there.url}/lookaside"
+        there.say("77", answer(200, {"url": address, "mime_type": "audio/aac", "id": "77"}))
+        there.say("lookaside", bytes_of(PIXELS))
+
+        with pytest.raises(NotKept):
+            await driver.fetch(VOICE, full)
 
 
 async def test_an_id_stays_one_part_of_its_address() -> None:

@@ -101,21 +101,28 @@ def test_a_status_without_a_good_time_happened_when_it_came(timestamp: Any) -> N
 @pytest.mark.parametrize(
     ("errors", "said"),
     [
-        ([{"code": 131047, "title": "T", "error_data": {"details": "D"}}], "D"),
-        ([{"code": 131047, "title": "T", "message": "M", "error_data": "S"}], "S"),
-        ([{"code": 131047, "title": "T"}], "T"),
+        ([{"code": 987654, "title": "T", "error_data": {"details": "D"}}], "D"),
+        ([{"code": 987654, "title": "T", "message": "M", "error_data": "S"}], "S"),
+        ([{"code": 987654, "title": "T"}], "T"),
     ],
     ids=["details", "a text", "title"],
 )
 def test_a_code_that_nobody_knows_fails_with_the_providers_own_words(
     errors: Any, said: str
 ) -> None:
-    errors[0]["code"] = 987654
     receipt = one_status(status("failed", errors=errors)).receipt(REF)
 
     assert isinstance(receipt, Failed)
     assert receipt.code == "987654"
     assert said in receipt.message
+
+
+@pytest.mark.parametrize("code", ["9" * 5000, 10**9, "one", None, {}], ids=lambda c: repr(c)[:12])
+def test_a_code_that_is_none_fails_without_one(code: Any) -> None:
+    receipt = one_status(status("failed", errors=[{"code": code, "title": "T"}])).receipt(REF)
+
+    assert isinstance(receipt, Failed)
+    assert receipt.code == "PROVIDER_ERROR"
 
 
 def test_a_closed_window_names_the_way_by_a_template() -> None:

@@ -86,8 +86,8 @@ OF_DEVICE = {
     133016: HOUR,
 }
 OF_TOKEN = [0, 190, 3, 10, 131005, *range(200, 300)]
+OF_APP = 4
 OF_ACCOUNT = {
-    4: 5 * MINUTE,
     80007: 15 * MINUTE,
     368: HOUR,
     131031: HOUR,
@@ -101,7 +101,7 @@ OTHERS = [130429, 131056]
 
 def test_every_code_of_the_table_has_its_test() -> None:
     tested = {*FOR_GOOD, *PASSING, *OF_DEVICE, *OF_TOKEN, *OF_ACCOUNT, *OF_TEMPLATE}
-    assert tested | {*HELD_TEMPLATE, *OTHERS} == TABLE.keys()
+    assert tested | {OF_APP, *HELD_TEMPLATE, *OTHERS} == TABLE.keys()
 
 
 def test_every_code_of_the_table_is_on_its_page() -> None:
@@ -164,6 +164,24 @@ async def test_a_token_s_fault_stops_all_its_numbers(two: Two, code: int) -> Non
     assert met == DeviceDown(f"{TABLE[code].sentence} ({code})", 10 * MINUTE)
     assert await two.other.send(HELLO) == met
     assert len(two.provider.posts()) == 1
+
+
+async def test_an_app_s_limit_stops_the_numbers_of_its_other_accounts_too() -> None:
+    clock = frozen()
+    shared = Shared(clock)
+    async with (
+        provider() as there,
+        numbered(there.url, clock, shared=shared) as one,
+        numbered(
+            there.url, clock, shared=shared, device_id=6, business_account_id="another"
+        ) as other,
+    ):
+        there.say("messages", refusal(OF_APP))
+        met = await one.send(HELLO)
+
+        assert isinstance(met, DeviceDown)
+        assert met.after == 5 * MINUTE
+        assert await other.send(HELLO) == met
 
 
 @pytest.mark.parametrize(("code", "after"), OF_ACCOUNT.items())
