@@ -105,7 +105,7 @@ def _of_facts(message: Message) -> Iterator[str]:
     ends = [index for index, type in enumerate(message.types) if type in ENDS]
     if ends and {"sending", "requeued"} & set(message.types[ends[0] :]):
         yield "it went on after it was sent, or had ended"
-    if message.error_code != "UNCERTAIN" and message.types[-1:] != [message.status.lower()]:
+    if _standing(message) != message.status.lower():
         yield "its last fact is not its status"
 
 
@@ -135,6 +135,12 @@ def _of_sights(message: Message, is_official: bool) -> Iterator[str]:
         yield "one attempt was sent twice"
     if len(message.sights) > message.marks:
         yield "it was sent without a mark"
+
+
+def _standing(message: Message) -> str:
+    """Where its facts leave it: what comes after a refund is kept as news, and changes nothing."""
+    over = (type for type in message.types if type.capitalize() in GIVEN_BACK)
+    return next(over, message.types[-1] if message.types else "")
 
 
 def _of_truth(message: Message, evidence: Evidence) -> Iterator[str]:

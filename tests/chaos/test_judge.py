@@ -142,6 +142,14 @@ FAILED = message(
 )
 
 
+def test_news_of_what_was_given_back_is_kept_and_changes_nothing() -> None:
+    known = replace(FAILED, facts=told("queued", "sending", "failed", "read"), fact_count=4)
+    sights = (seen("a", fault="refused"),)
+
+    assert of("resend", replace(known, sights=sights)) == set()
+    assert of("resend", replace(known, sights=sights, status="Read")) != set()
+
+
 @pytest.mark.parametrize(
     ("broken", "promise"),
     [
