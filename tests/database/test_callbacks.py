@@ -21,8 +21,9 @@ from tests.support.callbacks import (
 )
 from tests.support.messages import PLAIN, House, plain, told
 from tests.support.official import SEALER, Number
-from waypost.devices import vault
+from waypost.devices import fleet_view, vault
 from waypost.drivers.cloud import opaque
+from waypost.drivers.news import Stop
 from waypost.drivers.outgoing import Ref
 from waypost.drivers.port import Accepted, Unknown
 from waypost.intake import callbacks
@@ -130,6 +131,97 @@ async def test_what_our_words_named_is_known_by_its_id_from_then_on(door: Door) 
     assert await door.statuses([marked]) == ["Failed"]
     (state,) = await door.house.states([marked.claimed.text.id])
     assert state.error_code == "131026"
+
+
+async def stops(door: Door, at: timedelta = timedelta()) -> list[Stop]:
+    """What is stopped of the device, so long from now."""
+    async with door.db.read() as tx:
+        now = door.house.clock.now() + at
+        [run] = [
+            each
+            for each in await fleet_view.load(tx, [door.house.pool_id], now)
+            if each.id == door.device_id
+        ]
+    return list(run.stops)
+
+
+def fresh(door: Door) -> str:
+    """The present, as the provider writes it."""
+    return str(int(door.house.clock.now().timestamp()))
+
+
+@pytest.mark.parametrize(
+    ("code", "level", "minutes"),
+    [(131042, "account", 60), (131048, "device", 60), (190, "token", 10), (4, "token", 5)],
+)
+async def test_a_failure_that_is_not_the_messages_stops_its_number(
+    door: Door, connection: asyncpg.Connection, code: int, level: str, minutes: int
+) -> None:
+    (marked,) = await door.sent(PLAIN)
+    await door.house.settle(marked, Accepted("wamid.A"))
+
+    await door.hears(call(messages(statuses=[failed(code, timestamp=fresh(door))])))
+
+    [stop] = await stops(door)
+    assert (stop.level, stop.code, stop.template) == (level, str(code), None)
+    assert stop.until - stop.at == timedelta(minutes=minutes)
+    assert await door.statuses([marked]) == ["Failed"]
+    assert await stops(door, timedelta(minutes=minutes)) == []
+    await connection.execute("delete from devices where id = $1", door.device_id)
+    assert await connection.fetchval("select count(*) from device_stops") == 0
+
+
+async def test_a_failure_of_a_template_stops_the_one_that_the_message_carried(
+    door: Door, connection: asyncpg.Connection
+) -> None:
+    carrying, plain_one = await door.sent(PLAIN, "27829876543")
+    content = {"approved": {"name": "order", "language": "en_US"}}
+    await connection.execute(
+        "update messages set content = $2 where id = $1",
+        carrying.claimed.text.id,
+        json.dumps(content),
+    )
+    told = [
+        ours(marked, "failed", f"wamid.{n}", timestamp=fresh(door), errors=[{"code": 132015}])
+        for n, marked in enumerate((carrying, plain_one))
+    ]
+
+    await door.hears(call(messages(statuses=told)))
+
+    [stop] = await stops(door)
+    assert (stop.level, stop.template) == ("template", ("order", "en_US"))
+
+
+async def test_what_fails_the_message_alone_stops_nothing(door: Door) -> None:
+    (marked,) = await door.sent(PLAIN)
+
+    await door.hears(call(messages(statuses=[ours(marked, "failed", errors=[{"code": 131026}])])))
+
+    assert await stops(door) == []
+
+
+async def test_an_error_of_the_number_itself_stops_it_and_is_kept(
+    door: Door, connection: asyncpg.Connection
+) -> None:
+    errors = [{"code": 131031, "title": "Locked"}]
+
+    await door.hears(call(messages(errors=errors)))
+
+    [stop] = await stops(door)
+    assert (stop.level, stop.code) == ("account", "131031")
+    assert await notices(connection) == [("messages", {"errors": errors})]
+
+
+async def test_old_news_of_a_stop_shortens_none(door: Door) -> None:
+    first, second = await door.sent(PLAIN, "27829876543")
+    now = ours(first, "failed", errors=[{"code": 131042}], timestamp=fresh(door))
+    await door.hears(call(messages(statuses=[now])))
+    [before] = await stops(door)
+
+    old = ours(second, "failed", "wamid.B", errors=[{"code": 131031}])
+    await door.hears(call(messages(statuses=[old])))
+
+    assert await stops(door) == [before]
 
 
 async def test_a_thousand_statuses_of_one_call_all_count(door: Door) -> None:

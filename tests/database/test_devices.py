@@ -213,9 +213,9 @@ async def test_the_fleet_sees_every_device_of_its_pools(db: Database) -> None:
     far = await make(db, "far", pool.id)
 
     async with db.read() as tx:
-        assert made in await fleet_view.load(tx, [made.pool_id])
-        assert far not in await fleet_view.load(tx, [made.pool_id])
-        assert far in await fleet_view.load(tx, [made.pool_id, pool.id])
+        assert made in await fleet_view.load(tx, [made.pool_id], made.created_at)
+        assert far not in await fleet_view.load(tx, [made.pool_id], made.created_at)
+        assert far in await fleet_view.load(tx, [made.pool_id, pool.id], made.created_at)
 
 
 async def test_numbers_are_looked_up_only_where_a_device_can_send(db: Database) -> None:

@@ -307,6 +307,17 @@ async def test_what_a_device_gave_is_known_while_the_provider_has_it(db: Databas
     assert await shelf.provider_id(REF, media) == "902"
 
 
+async def test_an_id_that_the_provider_takes_no_more_is_forgotten(db: Database) -> None:
+    shelf = DeviceShelf(db, CLOCK, (await Number().make(db)).id)
+    media = shown(await kept(db))
+    await shelf.note(REF, media, "901")
+
+    await shelf.forget(REF, media, "900")
+    assert await shelf.provider_id(REF, media) == "901", "a newer one stays"
+    await shelf.forget(REF, media, "901")
+    assert await shelf.provider_id(REF, media) is None
+
+
 async def test_a_device_with_another_number_has_given_nothing(db: Database) -> None:
     device = await Number("1").make(db)
     shelf = DeviceShelf(db, CLOCK, device.id)

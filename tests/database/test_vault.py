@@ -81,7 +81,11 @@ async def test_only_those_who_run_drivers_are_given_sealed_secrets(db: Database)
     made = await ONE.make(db)
 
     async with db.read() as tx:
-        [run] = [each for each in await fleet_view.load(tx, [made.pool_id]) if each.id == made.id]
+        [run] = [
+            each
+            for each in await fleet_view.load(tx, [made.pool_id], made.created_at)
+            if each.id == made.id
+        ]
         shown = await find.device(tx, made.id, None)
 
     assert run.sealed.keys() == ONE.secrets.keys()

@@ -49,6 +49,11 @@ class Shelved:
         assert media.media_id is not None
         self.given[media.media_id] = provider_id
 
+    async def forget(self, ref: Ref, media: Media, provider_id: str) -> None:
+        assert media.media_id is not None
+        if self.given.get(media.media_id) == provider_id:
+            del self.given[media.media_id]
+
 
 @asynccontextmanager
 async def numbered(

@@ -34,6 +34,9 @@ class OneFile:
     async def note(self, ref: Ref, media: Media, provider_id: str) -> None:
         self.given[media.media_id] = provider_id
 
+    async def forget(self, ref: Ref, media: Media, provider_id: str) -> None:
+        self.given.pop(media.media_id, None)
+
 
 def outgoing(to: str = TO, text: str = "Hello", **more: Any) -> Outgoing:
     """A message to a recipient."""

@@ -190,6 +190,9 @@ class EmptyShelf:
     async def note(self, ref: Ref, media: Media, provider_id: str) -> None:
         raise AssertionError("there was nothing to give")
 
+    async def forget(self, ref: Ref, media: Media, provider_id: str) -> None:
+        raise AssertionError("there was nothing to forget")
+
 
 def _meet(shop: Business, to: str, fate: Fate) -> None:
     if fate is Fate.ORDINARY:

@@ -4,20 +4,25 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from waypost.devices import store, vault
+from waypost.devices import stops, store, vault
 from waypost.devices.model import Device, State
 from waypost.kit.db import Tx
 
 
-async def load(tx: Tx, pool_ids: Iterable[int]) -> list[Device]:
-    """The devices of these pools, with their sealed secrets.
+async def load(tx: Tx, pool_ids: Iterable[int], now: datetime) -> list[Device]:
+    """The devices of these pools, with what is stopped of them now and with their sealed secrets.
 
     These are read last: a change of both that comes in between must not pair a token that was
     replaced with the address that came with the new one.
     """
     found = await store.of_pools(tx, list(pool_ids))
-    sealed = await vault.sealed_of(tx, [each.id for each in found if not each.is_simulated])
-    return [replace(each, sealed=sealed.get(each.id, {})) for each in found]
+    real = [each.id for each in found if not each.is_simulated]
+    stopped = await stops.of_devices(tx, real, now)
+    sealed = await vault.sealed_of(tx, real)
+    return [
+        replace(each, sealed=sealed.get(each.id, {}), stops=stopped.get(each.id, ()))
+        for each in found
+    ]
 
 
 async def connected(tx: Tx, device_id: int, at: datetime) -> None:

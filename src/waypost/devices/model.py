@@ -1,11 +1,12 @@
 """Devices, the pools that share a queue, and their states."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from waypost.devices.pacing import Pacing, Profile, pacing_of
+from waypost.drivers.news import Stop
 
 
 class Kind(StrEnum):
@@ -38,7 +39,8 @@ class Device:
 
     `rests_until` is the end of its quiet hours, or of a day whose cap is reached, as its worker
     notes it; `own_pacing` is what the device sets of its pacing. `number_facts` is what the
-    provider said of its number. `sealed` are its secrets, there only for those who run its driver.
+    provider said of its number. `sealed` are its secrets, and `stops` what the provider has stopped
+    of it: both are there only for those who run its driver.
     """
 
     id: int
@@ -56,6 +58,7 @@ class Device:
     number_facts: Mapping[str, object] | None = None
     number_at: datetime | None = None
     sealed: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    stops: Sequence[Stop] = ()
 
     @property
     def pacing(self) -> Pacing:

@@ -15,7 +15,7 @@ from waypost.kit.errors import Conflict
 NUMBER_INDEX = "devices_phone_number_id"
 
 # Its secrets stand elsewhere.
-_FIELDS = [field.name for field in fields(Device) if field.name != "sealed"]
+_FIELDS = [field.name for field in fields(Device) if field.name not in ("sealed", "stops")]
 
 _COLUMNS = """
 id, pool_id, name, kind, state, state_reason, state_at, is_paused, config,

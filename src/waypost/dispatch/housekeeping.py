@@ -13,7 +13,7 @@ from prometheus_client import Gauge
 
 from waypost.accounts import signin
 from waypost.credits import ledger
-from waypost.devices import days
+from waypost.devices import days, stops
 from waypost.intake import callbacks
 from waypost.kit.clock import Clock
 from waypost.kit.db import CommitUnknown, Database, DatabaseAway, Locked, Tx
@@ -97,6 +97,7 @@ class Housekeeping:
             Chore.of("sessions", HOUR, _clear_sessions),
             Chore.of("idempotency keys", MINUTE, idempotency.prune),
             Chore.of("device days", HOUR, days.prune),
+            Chore.of("device stops", HOUR, stops.prune),
             Chore.of("provider ids", HOUR, trace.prune),
             Chore.of("provider notices", HOUR, callbacks.prune),
             Chore.of("files", HOUR, files.prune),

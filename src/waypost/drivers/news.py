@@ -122,4 +122,21 @@ class TemplateNews:
     reason: str | None = None
 
 
-DriverEvent = Receipt | Inbound | NumberNews | TemplatesNews | TemplateNews
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The provider stopped something of a device, and told it later than in an answer.
+
+    `level` is the driver's own word for what is stopped, until when it is not to be tried;
+    `template` the name and the language of one, where it is one. `reason` is for people.
+    """
+
+    device_id: int
+    at: datetime
+    until: datetime
+    level: str
+    code: str
+    reason: str
+    template: tuple[str, str] | None = None
+
+
+DriverEvent = Receipt | Inbound | NumberNews | TemplatesNews | TemplateNews | Stop

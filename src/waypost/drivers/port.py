@@ -1,11 +1,11 @@
 """The door to a transport: its verbs, and what each send may come to."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
-from waypost.drivers.news import DriverEvent, InboundMedia
+from waypost.drivers.news import DriverEvent, InboundMedia, Stop
 from waypost.drivers.outgoing import Media, Outgoing, Ref
 
 
@@ -94,6 +94,9 @@ class Shelf(Protocol):
     async def note(self, ref: Ref, media: Media, provider_id: str) -> None:
         """This device has given it to the provider."""
 
+    async def forget(self, ref: Ref, media: Media, provider_id: str) -> None:
+        """The provider takes this id no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
@@ -125,6 +128,14 @@ class Driver(Protocol):
 
     async def close(self) -> None:
         """Close the connection; sends under way get their outcome first."""
+
+
+@runtime_checkable
+class HeedsStops(Protocol):
+    """What a driver can do besides, whose provider tells by callbacks too what has stopped."""
+
+    def heed(self, stops: Sequence[Stop]) -> DeviceDown | None:
+        """Try none of it until its time is over, each once; why the device as a whole is down."""
 
 
 @dataclass(frozen=True, slots=True)

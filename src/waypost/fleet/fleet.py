@@ -113,7 +113,7 @@ class Fleet:
         if self._closed:
             return
         async with self._db.read() as tx:
-            found = await fleet_view.load(tx, self._tenure.held)
+            found = await fleet_view.load(tx, self._tenure.held, self._clock.now())
         devices = {device.id: device for device in found}
         for id in [id for id, line in self._lines.items() if _is_over(line, devices.get(id))]:
             ending = self._spawn(self._end(self._lines.pop(id)))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from waypost.devices.model import Device, State
 from waypost.drivers.outgoing import Outgoing
-from waypost.drivers.port import Accepted, DeviceDown, Outcome, Retry, Unconfirmed
+from waypost.drivers.port import Accepted, DeviceDown, HeedsStops, Outcome, Retry, Unconfirmed
 from waypost.drivers.registry import Made
 from waypost.fleet.pace import Pace
 from waypost.kit.clock import Clock
@@ -92,6 +92,7 @@ class Phone:
     def follow(self, device: Device) -> None:
         """What its row says now. One that is down, and that somebody connects, tries at once."""
         self.device = device
+        self._heed(device)
         if device.pacing != self.pace.pacing:
             self.pace = self._new_pace(self.pace.sent_today)
         if device.state is State.DISCONNECTED:
@@ -99,6 +100,13 @@ class Phone:
         elif self._seen_down and not self.is_up:
             self._seen_down, self._setbacks = False, 0
             self._asked.set()
+
+    def _heed(self, device: Device) -> None:
+        """Obey what callbacks told; only while it is up, as who connects it anew may try again."""
+        if self.is_up and device.stops and isinstance(self.driver, HeedsStops):
+            down = self.driver.heed(device.stops)
+            if down is not None:
+                self._lose(down)
 
     async def send(self, outgoing: Outgoing) -> Outcome:
         """Send one message; a drop found on the way takes the device out until it is back."""

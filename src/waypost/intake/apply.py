@@ -6,7 +6,7 @@ from typing import assert_never
 
 import prometheus_client
 
-from waypost.devices import number
+from waypost.devices import number, stops
 from waypost.drivers.news import (
     Delivered,
     DriverEvent,
@@ -16,6 +16,7 @@ from waypost.drivers.news import (
     NumberNews,
     Read,
     Receipt,
+    Stop,
     TemplateNews,
     TemplatesNews,
 )
@@ -57,12 +58,15 @@ async def write(tx: Tx, clock: Clock, ids: Ids, events: Sequence[DriverEvent]) -
     written: list[Inbound] = []
     numbers: dict[int, NumberNews] = {}
     templates: list[TemplatesNews | TemplateNews] = []
+    stopped: list[Stop] = []
     for event in events:
         match event:
             case Left() | Delivered() | Read() | Failed():
                 told.append(event)
             case Inbound():
                 written.append(event)
+            case Stop():
+                stopped.append(event)
             case NumberNews():
                 numbers[event.device_id] = event
             case TemplatesNews() | TemplateNews():
@@ -71,6 +75,7 @@ async def write(tx: Tx, clock: Clock, ids: Ids, events: Sequence[DriverEvent]) -
                 assert_never(event)
     news = await receipts.apply(tx, told, clock) if told else []
     new = await inbound.keep(tx, written, ids, clock.now())
+    await stops.note(tx, stopped)
     for device_id in sorted(numbers):
         await number.note(tx, numbers[device_id])
     for each in templates:

@@ -7,6 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from waypost.drivers.cloud import inbound
+from waypost.drivers.cloud.errors import Level
+from waypost.drivers.news import Stop
+from waypost.drivers.outgoing import Ref
 from waypost.intake import apply, sort
 from waypost.intake import store_callbacks as store
 from waypost.intake.apply import News
@@ -112,7 +115,8 @@ class Callbacks:
         each = list(zip(found.statuses, refs, strict=True))
         traced = [(told, ref) for told, ref in each if ref is not None]
         receipts = [told.status.receipt(ref) for told, ref in traced]
-        news = await apply.write(tx, self._clock, self._ids, [*receipts, *found.events])
+        stops = await _stops(tx, traced)
+        news = await apply.write(tx, self._clock, self._ids, [*receipts, *stops, *found.events])
         now = self._clock.now()
         await trace.remember(tx, [(told.sight, ref) for told, ref in traced], now)
         await self._look_again(tx, [told for told, ref in each if ref is None], found.strange, now)
@@ -134,6 +138,15 @@ class Callbacks:
         if strange:
             signed_by = sorted({each.call.device_id for each in strange})
             log.warning("callbacks.strange", signed_by=signed_by, put_off=len(hoped))
+
+
+async def _stops(tx: Tx, traced: Sequence[tuple[Told, Ref]]) -> list[Stop]:
+    """What stops by what failed; a template's by which one the message carried."""
+    told = [(stop, ref) for each, ref in traced if (stop := each.status.stop(each.device_id))]
+    of_one = [ref for stop, ref in told if stop.level == Level.TEMPLATE]
+    templates = await trace.templates(tx, of_one) if of_one else {}
+    named = [replace(stop, template=templates.get(ref)) for stop, ref in told]
+    return [stop for stop in named if stop.template or stop.level != Level.TEMPLATE]
 
 
 def _later(strange: Iterable[Strange], now: datetime) -> list[Call]:

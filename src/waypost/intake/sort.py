@@ -11,7 +11,7 @@ from waypost.devices import vault
 from waypost.devices.vault import Mates
 from waypost.drivers.cloud import inbound
 from waypost.drivers.cloud.inbound import MESSAGES, Change, Notice, Status
-from waypost.drivers.news import Inbound, TemplateNews
+from waypost.drivers.news import Inbound, Stop, TemplateNews
 from waypost.intake.store_callbacks import Call, Unexplained
 from waypost.kit.db import Tx
 from waypost.kit.seal import Sealer
@@ -52,7 +52,7 @@ class Sorted:
     """What some calls tell."""
 
     statuses: list[Told] = field(default_factory=list)
-    events: list[Inbound | TemplateNews] = field(default_factory=list)
+    events: list[Inbound | TemplateNews | Stop] = field(default_factory=list)
     strange: list[Strange] = field(default_factory=list)
     notices: list[Unexplained] = field(default_factory=list)
 
@@ -86,7 +86,7 @@ class Sorted:
             match news:
                 case Status():
                     self.statuses.append(Told(call, device_id, number, news))
-                case Inbound():
+                case Inbound() | Stop():
                     self.events.append(news)
                 case Notice():
                     self.notices.append(_unexplained(call, news.field, news.value))

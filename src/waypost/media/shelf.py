@@ -49,3 +49,12 @@ class DeviceShelf:
         await self._db.transact(
             lambda tx: store_uploads.note(tx, account_id, id, self._device_id, provider_id, at)
         )
+
+    async def forget(self, ref: Ref, media: Media, provider_id: str) -> None:
+        """The provider takes this id no more."""
+        if media.media_id is None:
+            return
+        account_id, id = ref.account_id, media.media_id
+        await self._db.transact(
+            lambda tx: store_uploads.forget(tx, account_id, id, self._device_id, provider_id)
+        )

@@ -27,6 +27,11 @@ select m.account_id, m.id, d.id, d.config->>'phone_number_id', $4, $5
        uploaded_at = excluded.uploaded_at
 """
 
+FORGET = """
+delete from media_uploads
+ where account_id = $1 and media_id = $2 and device_id = $3 and provider_id = $4
+"""
+
 
 async def provider_id(
     tx: Tx, account_id: int, id: UUID, device_id: int, since: datetime
@@ -41,3 +46,8 @@ async def note(
 ) -> None:
     """The device has given the file to the provider."""
     await tx.execute(NOTE, account_id, id, device_id, provider_id, at)
+
+
+async def forget(tx: Tx, account_id: int, id: UUID, device_id: int, provider_id: str) -> None:
+    """The device has it there under this id no more; under a newer one it has."""
+    await tx.execute(FORGET, account_id, id, device_id, provider_id)

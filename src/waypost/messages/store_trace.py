@@ -14,6 +14,14 @@ select m.account_id, m.id
   join messages m on m.account_id = named.account_id and m.id = named.id
 """
 
+TEMPLATES = """
+select m.account_id, m.id, m.content->'approved'->>'name' as name,
+       m.content->'approved'->>'language' as language
+  from unnest($1::bigint[], $2::uuid[]) as named (account_id, id)
+  join messages m on m.account_id = named.account_id and m.id = named.id
+ where m.content ? 'approved'
+"""
+
 KNOWN = """
 select provider_id, device_id, account_id, message_id, mark
   from unnest($1::text[], $2::bigint[]) as told (provider_id, device_id)
@@ -44,6 +52,13 @@ async def present(tx: Tx, keys: Sequence[Key]) -> set[Key]:
     ids: list[UUID] = [id for _, id in keys]
     rows = await tx.fetch(PRESENT, [account_id for account_id, _ in keys], ids)
     return {(row["account_id"], row["id"]) for row in rows}
+
+
+async def templates(tx: Tx, keys: Sequence[Key]) -> dict[Key, tuple[str, str]]:
+    """Name and language of the approved templates of those that carry one."""
+    ids: list[UUID] = [id for _, id in keys]
+    rows = await tx.fetch(TEMPLATES, [account_id for account_id, _ in keys], ids)
+    return {(row["account_id"], row["id"]): (row["name"], row["language"]) for row in rows}
 
 
 async def known(tx: Tx, provider_keys: Sequence[ProviderKey]) -> dict[ProviderKey, Ref]:

@@ -68,6 +68,13 @@ async def note(tx: Tx, results: Sequence[Result], at: datetime) -> None:
         await store.remember(tx, named, at)
 
 
+async def templates(tx: Tx, refs: Sequence[Ref]) -> dict[Ref, tuple[str, str]]:
+    """Name and language of the approved template of each message that carried one."""
+    await store_progress.plan_anew(tx)
+    found = await store.templates(tx, keys([_key(ref) for ref in refs]))
+    return {ref: found[_key(ref)] for ref in refs if _key(ref) in found}
+
+
 async def prune(tx: Tx, now: datetime) -> bool:
     """Forget the ids of messages of whom no more news can come; says whether there are more."""
     return await store.prune(tx, now - KEPT, AT_ONCE) == AT_ONCE

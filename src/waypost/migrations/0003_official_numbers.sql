@@ -53,6 +53,20 @@ create table provider_notices (
 );
 create index provider_notices_at on provider_notices using brin (at);
 
+-- What the provider stopped of a device, as callbacks told: itself, all with its token or of its
+-- account, or a template. The worker that runs it obeys; pruned by age.
+create table device_stops (
+    device_id  bigint not null references devices on delete cascade,
+    level      text not null,
+    template   text not null default '',
+    language   text not null default '',
+    code       text not null,
+    reason     text not null,
+    at         timestamptz not null,
+    until      timestamptz not null,
+    primary key (device_id, level, template, language)
+);
+
 -- Templates as a business account has them at the provider.
 create table provider_templates (
     business_account_id  text not null,

@@ -1,7 +1,7 @@
 """A phone stays connected, keeps to its window and its pacing, and sits out what goes wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from tests.support.messages import until
 from tests.support.scripted import Scripted
 
 from waypost.devices.model import Device, Kind, State
+from waypost.drivers.news import Stop
 from waypost.drivers.outgoing import Outgoing, Ref
 from waypost.drivers.port import Accepted, DeviceDown, Retry
 from waypost.drivers.registry import Made
@@ -215,3 +216,25 @@ async def test_what_was_noted_of_its_rest_stands_until_its_count_of_the_day_is_r
 
     assert phone.rest is None
     keeping.cancel()
+
+
+class Heeding(Scripted):
+    """A driver whose provider tells by callbacks too what has stopped."""
+
+    def heed(self, stops: Sequence[Stop]) -> DeviceDown | None:
+        return DeviceDown(stops[0].reason, timedelta(hours=1))
+
+
+async def test_what_callbacks_stop_takes_it_out_at_once() -> None:
+    stop = Stop(1, NOON, NOON, "account", "131042", "See its payment method.")
+    async with kept(Heeding()) as phone:
+        phone.follow(replace(phone.device, stops=(stop,)))
+        assert phone.trouble is None, "who connects it may try"
+        await comes_up(phone)
+
+        phone.follow(replace(phone.device, stops=(stop,)))
+
+        assert not phone.is_up
+        assert phone.room() == 0
+        assert phone.trouble is not None
+        assert phone.trouble.startswith("See its payment method. Next try after 3600.0 s")

@@ -4,23 +4,22 @@ template's and a recipient's faults, each kept from the others."""
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 from waypost.drivers.cloud import errors
 from waypost.drivers.cloud.errors import Fault, Level, Told
 from waypost.drivers.cloud.stops import Doubling, Pairs, Stops
-from waypost.drivers.news import ApprovedTemplate
+from waypost.drivers.news import ApprovedTemplate, Stop
 from waypost.drivers.outgoing import Outgoing
 from waypost.drivers.port import DeviceDown, Refused, Retry
 from waypost.kit.clock import Clock
 
 LONGEST_SLOW = 60.0
 MOST_DOUBLINGS = 6
-LEAST_STOP = timedelta(minutes=1)
-TEMPLATE_SECONDS = 3600.0
 TOO_FAST = "131056"  # the provider's own name of it
 APPROVED = "APPROVED"
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 NotGone = Refused | Retry | DeviceDown
 
@@ -56,6 +55,8 @@ class Breaker:
     ) -> None:
         self._number = number
         self._shared = shared
+        self._clock = clock
+        self._heeded: dict[Hashable, datetime] = {}
         self._random = random
         self._pairs = Pairs(clock)
         self._pace = Doubling(clock, lambda n: min(LONGEST_SLOW, 2.0**n))
@@ -122,9 +123,24 @@ class Breaker:
     def stop(self, told: Told, fault: Fault, regained: timedelta | None = None) -> DeviceDown:
         """The number is down, or all with its token or of its account."""
         reason = f"{errors.sentence(told, fault)} ({errors.name(told)})"
-        after = regained or fault.after or LEAST_STOP
+        after = regained or errors.rest(fault)
         self._shared.down.put(self._holders[fault.level], reason, after.total_seconds())
         return DeviceDown(reason, after)
+
+    def heed(self, stops: Iterable[Stop]) -> DeviceDown | None:
+        """Stop what callbacks told of, each once: who lifts one is not to be told of it again."""
+        news = [stop for stop in stops if self._heeded.get(_named(stop), _NEVER) < stop.at]
+        for stop in news:
+            self._heeded[_named(stop)] = stop.at
+            left = (stop.until - self._clock.now()).total_seconds()
+            if left <= 0:
+                continue
+            if stop.template is not None:
+                self._shared.templates.put(self._key(*stop.template), _held(stop, left), left)
+            else:
+                holder = self._holders[Level(stop.level)]
+                self._shared.down.put(holder, f"{stop.reason} ({stop.code})", left)
+        return self.down() if news else None
 
     def _passing(self, code: str, sentence: str, fault: Fault, outgoing: Outgoing) -> Retry:
         after = fault.after
@@ -145,8 +161,7 @@ class Breaker:
         answer = said if wait is None else Retry(code, sentence, wait, counts=False)
         if outgoing.approved is not None:
             key = self._key(outgoing.approved.name, outgoing.approved.language)
-            seconds = TEMPLATE_SECONDS if wait is None else wait.total_seconds()
-            self._shared.templates.put(key, answer, seconds)
+            self._shared.templates.put(key, answer, errors.rest(fault).total_seconds())
         return answer
 
     def _template(self, outgoing: Outgoing) -> Refused | Retry | None:
@@ -170,3 +185,14 @@ class Breaker:
 
     def _key(self, name: str, language: str) -> Hashable:
         return self._number.business_account_id, name, language
+
+
+def _named(stop: Stop) -> Hashable:
+    return stop.level, stop.template
+
+
+def _held(stop: Stop, left: float) -> Refused | Retry:
+    """What becomes of a template's messages: those of a code that waits do."""
+    if errors.TABLE[int(stop.code)].after is None:
+        return Refused(stop.code, stop.reason)
+    return Retry(stop.code, stop.reason, timedelta(seconds=left), counts=False)

@@ -1,7 +1,9 @@
 """An official number: sends, and what comes of each; callbacks tell the rest, see `inbound`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import TypeGuard
 
 from waypost.drivers.cloud import errors, payload
 from waypost.drivers.cloud.breaker import Breaker, Number, Shared
@@ -10,7 +12,7 @@ from waypost.drivers.cloud.errors import Level
 from waypost.drivers.cloud.files import Files
 from waypost.drivers.cloud.loose import records, text
 from waypost.drivers.cloud.watch import Watch
-from waypost.drivers.news import DriverEvent, InboundMedia
+from waypost.drivers.news import DriverEvent, InboundMedia, Stop
 from waypost.drivers.outgoing import Outgoing
 from waypost.drivers.port import (
     TOO_LATE,
@@ -30,6 +32,11 @@ from waypost.kit.log import get
 
 UPLOAD_TRIES = 5
 ORDINARY = "accepted"  # others wait at the provider, as while it looks at a template's quality
+GIVEN_TRIES = 2
+"""Once with an id that the provider may have forgotten, and once with a new one."""
+
+OF_A_FILE = ("100", "131009", "131053")
+AT_ONCE = timedelta(0)
 BEHIND_A_GATEWAY = (502, 504)  # who it asked may have taken the message before it fell silent
 
 log = get(__name__)
@@ -83,6 +90,9 @@ class CloudDriver:
         """Ask for the templates soon; it is told as news."""
         self._watch.refresh()
 
+    def heed(self, stops: Sequence[Stop]) -> DeviceDown | None:
+        return self._breaker.heed(stops)
+
     async def events(self) -> AsyncIterator[DriverEvent]:
         while (event := await self._news.get()) is not None:
             yield event
@@ -109,7 +119,11 @@ class CloudDriver:
         self._breaker.goes(outgoing)
         body = payload.message(outgoing, file_id)
         reply = await self._graph.post(f"{self._number.phone_number_id}/messages", body)
-        return self._judge(reply, outgoing)
+        outcome = self._judge(reply, outgoing)
+        if file_id is None or file is None or not _is_of_its_file(outcome):
+            return outcome
+        await self._files.forget(outgoing.ref, file, file_id)
+        return Retry(outcome.code, outcome.message, AT_ONCE, tries=GIVEN_TRIES)
 
     def _judge(self, reply: Reply, outgoing: Outgoing) -> Outcome:
         match reply:
@@ -156,6 +170,11 @@ class CloudDriver:
         if fault.level is Level.TEMPLATE:
             self.refresh()
         return self._breaker.refused(told, fault, outgoing, answer.regained)
+
+
+def _is_of_its_file(outcome: Outcome) -> TypeGuard[Refused]:
+    """Whether it may have been refused for its file."""
+    return isinstance(outcome, Refused) and outcome.code in OF_A_FILE
 
 
 def _taken(answer: Answer) -> Mapping[str, object]:

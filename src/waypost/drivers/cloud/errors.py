@@ -229,6 +229,17 @@ def fault(told: Told, status: int | None = None) -> Fault:
     return _STRANGE if is_passing else _STRANGE_REFUSAL
 
 
+STOPPING = frozenset({Level.TEMPLATE, Level.DEVICE, Level.TOKEN, Level.ACCOUNT})
+"""What an error of one message tells of others too."""
+
+LEAST_STOP = timedelta(minutes=1)
+
+
+def rest(fault: Fault) -> timedelta:
+    """How long what has stopped is not tried, where the provider tells no time."""
+    return fault.after or (_HOUR if fault.level is Level.TEMPLATE else LEAST_STOP)
+
+
 def sentence(told: Told, fault: Fault) -> str:
     """What is shown: our words of the code, then the provider's."""
     if told.details is None or fault.is_private:

@@ -72,6 +72,13 @@ class Files:
             if not turn.takers:
                 self._giving.pop(key, None)
 
+    async def forget(self, ref: Ref, media: Media, id: str) -> None:
+        """The provider takes this id no more: the file is to be given anew."""
+        try:
+            await self._shelf.forget(ref, media, id)
+        except Unavailable:
+            log.warning("cloud.file_not_forgotten", phone_number_id=self._phone_number_id)
+
     async def fetch(
         self, media: InboundMedia, into: Callable[[bytes], Awaitable[None]]
     ) -> Fetched | Refused | Retry:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from waypost.drivers.cloud import errors, opaque
+from waypost.drivers.cloud.errors import Level
 from waypost.drivers.cloud.loose import clean, moment, record, records, text
 from waypost.drivers.cloud.written import inbound
-from waypost.drivers.news import Delivered, Failed, Inbound, Left, Read, Receipt, TemplateNews
+from waypost.drivers.news import Delivered, Failed, Inbound, Left, Read, Receipt, Stop, TemplateNews
 from waypost.drivers.outgoing import Ref
 
 OBJECT = "whatsapp_business_account"
@@ -54,6 +55,11 @@ class Status:
     ref: Ref | None
     told: Mapping[str, object]
 
+    def stop(self, device_id: int) -> Stop | None:
+        """What the provider has stopped, by the error of what failed."""
+        error = next(iter(records(self.told.get("errors"))), None)
+        return None if self.name != "failed" else stop(error, device_id, self.at)
+
     def receipt(self, ref: Ref) -> Receipt:
         """The same, of the message that it means."""
         match self.name:
@@ -75,7 +81,7 @@ class Notice:
     value: Mapping[str, object]
 
 
-News = Status | Inbound | Notice
+News = Status | Inbound | Stop | Notice
 
 
 def changes(body: bytes) -> list[Change] | None:
@@ -119,10 +125,24 @@ def news(change: Change, device_id: int, received_at: datetime) -> Iterator[News
     contacts = records(value.get("contacts"))
     for told in _all(value.get("statuses")):
         yield _status(told, received_at) or Notice(STATUS, told)
+    for error in records(value.get("errors")):
+        stopped = stop(error, device_id, change.at or received_at)
+        if stopped is not None and stopped.level != Level.TEMPLATE:  # it does not say which one
+            yield stopped
     for told in _all(value.get("messages")):
         yield inbound(told, contacts, device_id, received_at) or Notice(MESSAGES, told)
     if rest := {name: value[name] for name in value if name not in _KNOWN}:
         yield Notice(MESSAGES, rest)
+
+
+def stop(error: object, device_id: int, at: datetime) -> Stop | None:
+    """What this error stops beyond its message; None where that is nothing."""
+    told = errors.told(error)
+    fault = errors.fault(told)
+    if fault.level not in errors.STOPPING:
+        return None
+    reason = errors.sentence(told, fault)
+    return Stop(device_id, at, at + errors.rest(fault), fault.level, errors.name(told), reason)
 
 
 def template(change: Change, received_at: datetime) -> TemplateNews | None:

@@ -26,6 +26,7 @@ MEDIA = Media(MediaKind.IMAGE, media_id=PICTURE)
 WITH_PICTURE = replace(HELLO, media=MEDIA)
 PIXELS = bytes(range(256)) * 100
 GIVEN = answer(200, {"id": "901"})
+TAKEN = answer(200, {"messages": [{"id": "wamid.1"}]})
 
 VOICE = InboundMedia("77", "audio", "audio/ogg")
 
@@ -108,6 +109,28 @@ async def test_also_where_one_of_them_could_not() -> None:
         assert isinstance(await late[0], Accepted)
         assert uploads(there) == 2
         assert driver._files._giving == {}
+
+
+@pytest.mark.parametrize("code", [100, 131009, 131053])
+async def test_a_file_whose_id_is_taken_no_more_is_given_anew(code: int) -> None:
+    kept = shelf()
+    kept.given[PICTURE] = "900"
+    async with provider() as there, numbered(there.url, frozen(), kept) as driver:
+        there.say("messages", refusal(code), TAKEN)
+        there.say("media", GIVEN)
+
+        again = await driver.send(WITH_PICTURE)
+        assert isinstance(again, Retry)
+        assert (again.code, again.after, again.counts, again.tries) == (
+            str(code),
+            timedelta(0),
+            True,
+            2,
+        )
+        assert isinstance(await driver.send(replace(WITH_PICTURE, attempt=2)), Accepted)
+
+        assert [post["image"]["id"] for post in there.posts()] == ["900", "901"]
+        assert kept.given == {PICTURE: "901"}
 
 
 async def test_a_template_s_file_is_given_too() -> None:

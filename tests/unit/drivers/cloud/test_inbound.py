@@ -22,7 +22,16 @@ from tests.support.callbacks import (
 
 from waypost.drivers.cloud import inbound, opaque
 from waypost.drivers.cloud.inbound import Change, News, Notice, Status
-from waypost.drivers.news import Delivered, Failed, Inbound, InboundMedia, Left, Read, TemplateNews
+from waypost.drivers.news import (
+    Delivered,
+    Failed,
+    Inbound,
+    InboundMedia,
+    Left,
+    Read,
+    Stop,
+    TemplateNews,
+)
 from waypost.drivers.outgoing import Ref
 
 DEVICE = 7
@@ -268,7 +277,13 @@ def test_every_entry_change_status_and_message_counts() -> None:
 def test_a_fault_of_the_account_and_parts_that_are_new_are_kept() -> None:
     errors = [{"code": 131031, "title": "Locked"}]
 
-    assert told(messages(errors=errors)) == [Notice("messages", {"errors": errors})]
+    stop, notice = told(messages(errors=errors))
+
+    assert isinstance(stop, Stop)
+    assert (stop.level, stop.code) == ("account", "131031")
+    assert notice == Notice("messages", {"errors": errors})
+    passing = [{"code": 131000}, {"code": 132015}, 7]
+    assert told(messages(errors=passing)) == [Notice("messages", {"errors": passing})]
     assert told(messages(statuses=[], calls=[1])) == [Notice("messages", {"calls": [1]})]
 
 
