@@ -21,6 +21,9 @@ from tests.support.callbacks import (
 from tests.support.client import Client, assert_refused
 from tests.support.processes import until
 from tests.support.server import Server
+from waypost.drivers.cloud import opaque
+from waypost.drivers.outgoing import Ref
+from waypost.messages.model import parse_id
 
 DEVICES = "/api/devices"
 INBOX = "/api/messages/inbox"
@@ -83,13 +86,18 @@ def inbox(client: Client) -> list[dict[str, Any]]:
     return found
 
 
-def wrote_to(server: Server, name: str, number: str) -> Client:
-    """Somebody who wrote to this number; their message has left."""
+def wrote_to(server: Server, name: str, number: str, door: str) -> Client:
+    """Somebody who wrote to this number; their message has left, as the provider tells."""
     client = Client.member(server, name)
     answer = client.post("/api/messages/send-message", {"number": number, "message": "Hello"})
     assert answer.status_code == 200, answer.text
-    status = f"/api/messages/message-status/{answer.json()['queue_id']}"
-    until(lambda: client.get(status).json()["sent_at"] is not None, "the message is sent")
+    told = f"/api/messages/message-status/{answer.json()['queue_id']}"
+    until(lambda: client.get(told).json()["sent_at"] is not None, "the message is sent")
+    id = parse_id(answer.json()["queue_id"])
+    assert id is not None
+    words = opaque.write(Ref(client.id, id, 1))
+    news = status("delivered", f"wamid.{id.hex}", biz_opaque_callback_data=words)
+    assert tells(server, door, call(messages("1", statuses=[news]))).status_code == 200
     return client
 
 
@@ -189,7 +197,7 @@ def test_what_cannot_be_read_is_kept_all_the_same(server: Server, door: str, bod
 
 
 def test_an_answer_is_read_by_who_wrote_to_them(server: Server, admin: Client, door: str) -> None:
-    owner, stranger = wrote_to(server, "owner", PERSON), Client.member(server, "stranger")
+    owner, stranger = wrote_to(server, "owner", PERSON, door), Client.member(server, "stranger")
     part = written("text", {"body": "Yes, please"}, "wamid.YES")
     body = call(messages("1", messages=[part], contacts=[contact()]))
 
@@ -217,7 +225,7 @@ def test_an_answer_is_read_by_who_wrote_to_them(server: Server, admin: Client, d
 
 
 def test_a_reader_goes_through_the_inbox_by_its_cursor(server: Server, door: str) -> None:
-    owner = wrote_to(server, "reader", "27821111111")
+    owner = wrote_to(server, "reader", "27821111111", door)
     parts = [
         written("text", {"body": str(n)}, f"wamid.R{n}", **{"from": "27821111111"})
         for n in range(3)

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from tests.support.callbacks import (
+    PERSON,
     call,
     calls,
     change,
@@ -35,6 +36,10 @@ from waypost.messages.outcomes import Marked
 
 OURS = Number("106540352242922", "102290129340398")
 OTHER = Number("2", "200")
+ACCOUNT = """
+insert into accounts (username, password_hash, pool_id, created_at)
+select 'owner', 'x', id, now() from pools where is_default
+"""
 STRANGE = Number("3", "300", app_secret="another-app")
 
 
@@ -222,6 +227,25 @@ async def test_old_news_of_a_stop_shortens_none(door: Door) -> None:
     await door.hears(call(messages(statuses=[old])))
 
     assert await stops(door) == [before]
+
+
+async def test_who_answers_what_is_told_to_have_left_only_now_answers_its_sender(
+    door: Door, connection: asyncpg.Connection
+) -> None:
+    """All of it in one batch, as after a time without workers."""
+    await connection.execute(ACCOUNT)
+    (marked,) = await door.sent(PERSON)
+    await door.house.settle(marked, Unknown("cut off"))
+    sent = ours(marked, "sent", "wamid.OUT")
+    answers = [
+        written("text", {"body": "Yes"}, "wamid.YES", context={"id": "wamid.OUT"}),
+        written("text", {"body": "And more"}, "wamid.MORE"),
+    ]
+
+    await door.hears(call(messages(messages=answers)), call(messages(statuses=[sent])))
+
+    rows = await connection.fetch("select account_id from inbound")
+    assert [row["account_id"] for row in rows] == [door.house.account_id] * 2
 
 
 async def test_a_thousand_statuses_of_one_call_all_count(door: Door) -> None:

@@ -17,7 +17,7 @@ from tests.support.people import opened
 from tests.support.samples import JPEG, WEBP
 from waypost.drivers.news import Inbound, InboundMedia
 from waypost.drivers.outgoing import MediaKind
-from waypost.drivers.port import Fetched, Refused, Retry
+from waypost.drivers.port import Accepted, Fetched, Refused, Retry
 from waypost.fleet.fetch import AT_ONCE, Fetching
 from waypost.kit.clock import SystemClock
 from waypost.kit.db import Database
@@ -77,7 +77,8 @@ class Desk:
         self.house.account_id = (await opened(self.db, "owner")).id
         self.device_id = (await Number().make(self.db)).id
         await self.house.accept(PLAIN)
-        await self.house.mark(device_id=self.device_id, may_repeat=False)
+        (marked,) = await self.house.mark(device_id=self.device_id, may_repeat=False)
+        await self.house.settle(marked, Accepted("wamid.OUT"))
         return self
 
     async def sent(self, *files: InboundMedia, days_ago: int = 0) -> None:

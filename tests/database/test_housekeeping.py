@@ -113,12 +113,18 @@ async def test_what_nobody_needs_any_more_goes(
         UUID(int=1),
     )
 
+    await connection.execute(
+        "insert into chats values ('1', 1, 1, now() - interval '91 days'),"
+        " ('1', 1, 2, now() - interval '89 days')"
+    )
+
     async def gone() -> bool:
+        chats = await connection.fetchval("select count(*) from chats")
         keys = await connection.fetch("select key from idempotency")
         days = await connection.fetchval("select count(*) from device_days")
         ids = await connection.fetch("select provider_id from provider_ids")
         left = [row[0] for row in (*keys, *ids)]
-        return left == ["new", "new"] and days == 1
+        return left == ["new", "new"] and days == chats == 1
 
     await kept(db, gone)
 

@@ -10,6 +10,7 @@ import pytest
 from tests.support.messages import PLAIN, House
 from tests.support.official import Number
 from waypost.drivers.news import Inbound, InboundMedia
+from waypost.drivers.port import Accepted, Refused
 from waypost.kit.clock import FrozenClock
 from waypost.kit.db import Database
 from waypost.kit.ids import Ids
@@ -70,6 +71,7 @@ class Mailbox:
         await house.accept(to)
         (marked,) = await house.mark(device_id=device or self.first)
         assert marked.claimed.text.account_id == house.account_id
+        await house.settle(marked, Accepted(f"wamid.{marked.claimed.text.id}"))
 
 
 @pytest.fixture
@@ -131,8 +133,67 @@ async def test_what_never_left_is_not_answered(
 ) -> None:
     await box.writes()
     await other.accept(PLAIN)
+    (marked,) = await other.mark(device_id=box.first)
+    await other.settle(marked, Refused("131026", "It cannot be reached."))
 
     assert await box.owner(connection) == 1
+
+
+async def test_an_account_that_sends_elsewhere_by_now_has_the_answers_to_what_it_wrote(
+    box: Mailbox, other: House, connection: asyncpg.Connection
+) -> None:
+    await box.writes(house=other)
+    await box.writes()
+    await connection.execute(
+        """
+        with spare as (insert into pools (name, created_at) values ('spare', now()) returning id)
+        update accounts set pool_id = spare.id from spare where accounts.id = 1
+        """
+    )
+
+    assert await box.owner(connection) == 1
+    assert await box.owner(connection, provider_id="b", device_id=box.second) == 2
+
+
+async def test_what_is_for_a_deleted_account_is_for_who_wrote_before_it(
+    box: Mailbox, other: House, connection: asyncpg.Connection
+) -> None:
+    await box.writes(house=other)
+    await box.writes()
+    await connection.execute("update accounts set deleted_at = now() where id = 1")
+
+    assert await box.owner(connection) == 2
+    await connection.execute("update accounts set deleted_at = now() where id = 2")
+    assert await box.owner(connection, provider_id="b") is None
+
+
+async def test_who_wrote_to_whom_is_kept_once_and_is_never_older(
+    box: Mailbox, connection: asyncpg.Connection
+) -> None:
+    await box.writes()
+    await box.writes()
+    last = await connection.fetchval("select max(sent_at) from messages")
+    box.house.clock = FrozenClock(last - timedelta(hours=1))
+    await box.writes()
+
+    (row,) = await connection.fetch("select * from chats")
+    assert (row["recipient"], row["device_id"], row["account_id"]) == (PLAIN, box.first, 1)
+    assert row["wrote_at"] >= last
+
+
+@pytest.mark.parametrize(("days", "left"), [(0, [89, 31, 29]), (365, [89, 31, 29]), (30, [29])])
+async def test_who_wrote_to_whom_is_forgotten_when_it_is_not_looked_for(
+    box: Mailbox, connection: asyncpg.Connection, days: int, left: list[int]
+) -> None:
+    now = box.house.clock.now()
+    for age in (91, 89, 31, 29):
+        at = now - timedelta(days=age)
+        await connection.execute("insert into chats values ($1, 1, $2, $3)", PLAIN, age, at)
+
+    assert not await box.db.transact(lambda tx: inbound.forget_chats(tx, now, days))
+
+    rows = await connection.fetch("select account_id from chats order by wrote_at")
+    assert [row["account_id"] for row in rows] == left
 
 
 async def test_an_answer_is_for_whose_message_it_answers(

@@ -37,7 +37,7 @@ from waypost.messages.accept import Acceptance, look_up
 MESSAGES = 100_000
 ACCOUNTS = 20
 MONTHS = 4
-TABLES = "^(messages|message_events|ledger|pgqueuer|parked_jobs|alarms|batches)(_2.*)?$"
+TABLES = "^(messages|message_events|ledger|pgqueuer|parked_jobs|alarms|batches|chats)(_2.*)?$"
 LARGE = "select relname from pg_class where relkind = 'r' and relname ~ $1 and reltuples >= 1000"
 SETTINGS = Settings(
     jwt_secret="s" * 32,
@@ -76,6 +76,11 @@ update wallets w set credits = l.balance, entries = l.number
          order by account_id, number desc) l where l.account_id = w.account_id
 """
 
+CHATS = """
+insert into chats
+select recipient, device_id, account_id, max(sent_at) from messages group by 1, 2, 3 order by 4
+"""
+
 BACKLOG = """
 insert into pgqueuer (priority, entrypoint, payload, status)
 select 0, 'pool.' || (100 + n % 5), decode(lpad(to_hex(n), 48, '0'), 'hex'), 'queued'
@@ -109,7 +114,7 @@ async def fill(db: Database, connection: asyncpg.Connection, messages: int = MES
         await opened(db, f"user{n}", is_admin=n == 0, credits=1_000_000)
     accounts = [1 + random.randrange(ACCOUNTS) for _ in made]
     await connection.execute(FILL, accounts, made, moments)
-    for statement in (FACTS, LEDGER, COUNTS, WALLETS, BACKLOG):
+    for statement in (FACTS, LEDGER, COUNTS, WALLETS, CHATS, BACKLOG):
         await connection.execute(statement)
     await connection.execute("analyze")
 

@@ -102,6 +102,7 @@ class Housekeeping:
             Chore.of("provider notices", HOUR, callbacks.prune),
             Chore.of("files", HOUR, files.prune),
             Chore.of("inbox", HOUR, partial(inbound.prune, days=retention_days)),
+            Chore.of("chats", HOUR, partial(inbound.forget_chats, days=retention_days)),
             Chore.of("files to be fetched", HOUR, fetches.give_up),
         )
         # A first run over large months takes minutes, for which nothing else is to wait.

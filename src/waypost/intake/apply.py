@@ -39,6 +39,9 @@ class News:
         self._receipts = receipts
         self._inbound = inbound
 
+    def __add__(self, other: "News") -> "News":
+        return News([*self._receipts, *other._receipts], self._inbound + other._inbound)
+
     def count(self) -> None:
         """It is committed."""
         for kind, count in Counter(type(receipt) for receipt in self._receipts).items():

@@ -116,9 +116,11 @@ class Callbacks:
         traced = [(told, ref) for told, ref in each if ref is not None]
         receipts = [told.status.receipt(ref) for told, ref in traced]
         stops = await _stops(tx, traced)
-        news = await apply.write(tx, self._clock, self._ids, [*receipts, *stops, *found.events])
+        news = await apply.write(tx, self._clock, self._ids, [*receipts, *stops])
         now = self._clock.now()
+        # Before what people wrote: it may answer what only these statuses tell to have left.
         await trace.remember(tx, [(told.sight, ref) for told, ref in traced], now)
+        news += await apply.write(tx, self._clock, self._ids, found.events)
         await self._look_again(tx, [told for told, ref in each if ref is None], found.strange, now)
         await store.notice(tx, found.notices)
         await store.drop(tx, [kept.id for kept in taken])

@@ -51,6 +51,13 @@ async def prune(tx: Tx, now: datetime, days: int) -> bool:
     return await store.prune(tx, before, PRUNED_AT_ONCE) == PRUNED_AT_ONCE
 
 
+async def forget_chats(tx: Tx, now: datetime, days: int) -> bool:
+    """Forget who wrote longer ago than is looked for, or than messages are kept, where not for ever
+    (0 days); says whether there is more."""
+    kept = min(LOOKS_BACK, timedelta(days=days)) if days else LOOKS_BACK
+    return await store.forget_chats(tx, now - kept, PRUNED_AT_ONCE) == PRUNED_AT_ONCE
+
+
 def spellings(number: str) -> list[str]:
     """The number as it came, and as somebody else may have written it."""
     others = [form.sub(to, number) for form, to in _SPELLINGS if form.fullmatch(number)]
@@ -69,4 +76,4 @@ async def _owners(tx: Tx, told: Sequence[Inbound], at: datetime) -> dict[int, in
         if place not in owners and each.sender is not None
         for number in spellings(each.sender)
     ]
-    return owners | await store.wrote_last(tx, strangers, first_id_at(at - LOOKS_BACK))
+    return owners | await store.wrote_last(tx, strangers, at - LOOKS_BACK)

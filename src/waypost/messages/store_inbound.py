@@ -19,20 +19,16 @@ select told.place, known.account_id
   join provider_ids known using (provider_id, device_id)
 """
 
-# Who wrote last of the accounts that send through the device's pool; before all others those
-# whose last message came from this very device, as it is this one that is answered.
+# Who wrote last from this very device, as it is this one that is answered, wherever that account
+# sends today; only where nobody did, who wrote last from others and sends through its pool.
 WROTE_LAST = """
-select distinct on (told.place) told.place, last.account_id
+select distinct on (told.place) told.place, c.account_id
   from unnest($1::integer[], $2::bigint[], $3::text[]) as told (place, device_id, number)
   join devices d on d.id = told.device_id
-  join accounts a on a.pool_id = d.pool_id
- cross join lateral (
-    select account_id, id, device_id from messages
-     where account_id = a.id and recipient = told.number
-       and id >= $4 and device_id is not null
-     order by number desc limit 1
- ) as last
- order by told.place, last.device_id = told.device_id desc, last.id desc
+  join chats c on c.recipient = told.number and c.wrote_at >= $4
+  join accounts a on a.id = c.account_id and a.deleted_at is null
+ where c.device_id = told.device_id or a.pool_id = d.pool_id
+ order by told.place, c.device_id = told.device_id desc, c.wrote_at desc
 """
 
 # What has a file and somebody to keep it for has it fetched.
@@ -69,6 +65,10 @@ select i.id, i.device_id, i.sender, i.sender_id, i.kind, i.text, i.content, i.me
 PRUNE = """
 delete from inbound
  where id in (select id from inbound where id < $1 order by id limit $2)
+"""
+
+FORGET_CHATS = """
+delete from chats where ctid = any(array(select ctid from chats where wrote_at < $1 limit $2))
 """
 
 LAST = UUID(int=2**128 - 1)
@@ -111,11 +111,10 @@ async def answered(tx: Tx, told: Sequence[tuple[int, int, str]]) -> dict[int, in
     return {row["place"]: row["account_id"] for row in rows}
 
 
-async def wrote_last(tx: Tx, told: Sequence[tuple[int, int, str]], since: UUID) -> dict[int, int]:
-    """By place the account that wrote last; asked by place, device and number.
-
-    Messages with ids before `since` do not count.
-    """
+async def wrote_last(
+    tx: Tx, told: Sequence[tuple[int, int, str]], since: datetime
+) -> dict[int, int]:
+    """By place the account that wrote last, after `since`; asked by place, device and number."""
     rows = await tx.fetch(WROTE_LAST, *_columns(told), since)
     return {row["place"]: row["account_id"] for row in rows}
 
@@ -149,6 +148,12 @@ async def page(tx: Tx, account_id: int, before: UUID | None, most: int) -> list[
 async def prune(tx: Tx, before: UUID, most: int) -> int:
     """Forget so many with lower ids; returns how many went."""
     gone = await tx.execute(PRUNE, before, most)
+    return int(gone.removeprefix("DELETE "))
+
+
+async def forget_chats(tx: Tx, before: datetime, most: int) -> int:
+    """Forget who wrote to whom before this moment, at most so many; returns how many went."""
+    gone = await tx.execute(FORGET_CHATS, before, most)
     return int(gone.removeprefix("DELETE "))
 
 

@@ -28,14 +28,24 @@ select provider_id, device_id, account_id, message_id, mark
   join provider_ids using (provider_id, device_id)
 """
 
-# In one order everywhere, as others may tell of the same at once.
+# In one order everywhere, as others may tell of the same at once. What is new to us has left: it
+# was written to its recipient.
 REMEMBER = """
-insert into provider_ids (provider_id, device_id, account_id, message_id, mark, created_at)
-select told.*, $6
-  from unnest($1::text[], $2::bigint[], $3::bigint[], $4::uuid[], $5::integer[])
-    as told (provider_id, device_id, account_id, message_id, mark)
- order by provider_id, device_id
-    on conflict (provider_id, device_id) do nothing
+with new as (
+    insert into provider_ids (provider_id, device_id, account_id, message_id, mark, created_at)
+    select told.*, $6
+      from unnest($1::text[], $2::bigint[], $3::bigint[], $4::uuid[], $5::integer[])
+        as told (provider_id, device_id, account_id, message_id, mark)
+     order by provider_id, device_id
+        on conflict (provider_id, device_id) do nothing
+    returning device_id, account_id, message_id
+)
+insert into chats as c (recipient, device_id, account_id, wrote_at)
+select distinct m.recipient, new.device_id, new.account_id, $6::timestamptz
+  from new join messages m on m.account_id = new.account_id and m.id = new.message_id
+ order by 1, 2, 3
+    on conflict (recipient, device_id, account_id) do update
+   set wrote_at = greatest(c.wrote_at, excluded.wrote_at)
 """
 
 PRUNE = """
@@ -73,7 +83,7 @@ async def known(tx: Tx, provider_keys: Sequence[ProviderKey]) -> dict[ProviderKe
 
 
 async def remember(tx: Tx, messages: Mapping[ProviderKey, Ref], at: datetime) -> None:
-    """From now on these are known; what was known before stays as it was."""
+    """From now on these are known, and who wrote to whom; what was known before stays as it was."""
     await tx.execute(
         REMEMBER,
         [provider_id for provider_id, _ in messages],

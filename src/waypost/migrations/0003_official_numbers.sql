@@ -31,6 +31,17 @@ create table provider_ids (
 );
 create index provider_ids_created on provider_ids (created_at);
 
+-- Which accounts wrote to whom by which number, and when last: whose it is when they write back.
+-- An index that a change of `wrote_at` costs nothing is enough to prune by age.
+create table chats (
+    recipient   text not null,
+    device_id   bigint not null,
+    account_id  bigint not null,
+    wrote_at    timestamptz not null,
+    primary key (recipient, device_id, account_id)
+) with (fillfactor = 80);
+create index chats_wrote on chats using brin (wrote_at);
+
 -- Calls of providers, kept before they are answered, worked off by the workers.
 create table callbacks (
     id           bigint generated always as identity primary key,
