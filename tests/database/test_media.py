@@ -138,6 +138,37 @@ async def test_an_account_keeps_no_more_than_it_may(
     await kept(db, PDF, most=len(LONG) + len(PDF))
 
 
+async def test_who_keep_files_at_once_get_no_more_room_than_there_is(
+    db: Database, connection: asyncpg.Connection
+) -> None:
+    room = 2 * (len(LONG) + 1)
+    files = [LONG + bytes([n]) for n in range(6)]
+
+    came = await asyncio.gather(
+        *(kept(db, each, most=room) for each in files), return_exceptions=True
+    )
+
+    assert sum(isinstance(each, File) for each in came) == 2
+    assert sum(isinstance(each, NoRoom) for each in came) == 4
+    assert await connection.fetchval("select sum(size) from media") == room
+
+
+async def test_the_last_look_for_room_waits_for_who_may_take_it(
+    db: Database, connection: asyncpg.Connection
+) -> None:
+    room = len(LONG) + 1
+    async with db.tx() as tx:
+        loose = await examine(BytesIO(LONG), None, "a.pdf", None)
+        await keep(tx, MINE, loose, IDS, NOW, room)
+        other = asyncio.create_task(kept(db, LONG + b" ", most=room))
+        stranger = await kept(db, LONG + b" ", OTHER, most=room)
+        await until(lambda: connection.fetchval("select 1 from pg_locks where not granted"))
+
+    with pytest.raises(NoRoom):
+        await other
+    assert await read(db, stranger, OTHER) == LONG + b" "
+
+
 async def test_a_file_is_found_by_its_owner_alone(db: Database) -> None:
     file = await kept(db)
 

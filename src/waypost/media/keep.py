@@ -56,15 +56,25 @@ async def examine_anything(content: IO[bytes], said: str, filename: str | None) 
 
 async def keep(tx: Tx, account_id: int, loose: Loose, ids: Ids, now: datetime, most: int) -> File:
     """Keep it, or keep the one that is the same for longer; raises NoRoom where all files of the
-    account would have more than `most` bytes."""
+    account would have more than `most` bytes.
+
+    What others keep for it meanwhile is not seen before they commit. So the room is looked at once
+    more at the end, one after another, and nobody waits while a file is written.
+    """
     kind, mime, filename, size = loose.kind, loose.mime, loose.filename, loose.size
     draft = File(ids.new(), kind, mime, filename, size, loose.sha256, now, now + KEPT)
     file, is_new = await store.insert(tx, account_id, draft)
     if is_new:
-        if await store.size_of_all(tx, account_id) > most:
-            raise NoRoom(most)
+        await _look_for_room(tx, account_id, most)
         await _fill(tx, account_id, file, loose.content)
+        await store.take_turn(tx, account_id)
+        await _look_for_room(tx, account_id, most)
     return file
+
+
+async def _look_for_room(tx: Tx, account_id: int, most: int) -> None:
+    if await store.size_of_all(tx, account_id) > most:
+        raise NoRoom(most)
 
 
 def _digest(content: IO[bytes]) -> bytes:

@@ -26,6 +26,10 @@ returning {_COLUMNS}, xmax = 0 as is_new
 
 ADD_PIECE = "insert into media_pieces (account_id, media_id, place, bytes) values ($1, $2, $3, $4)"
 
+# Of two accounts that have the same key one waits a little, and no harm is done.
+TAKE_TURN = "select pg_advisory_xact_lock($1, hashint8($2))"
+TURN = 0x57706D64  # "Wpmd"
+
 SIZE_OF_ALL = "select coalesce(sum(size), 0)::bigint from media where account_id = $1"
 
 GET = f"select {_COLUMNS} from media where account_id = $1 and id = $2"
@@ -87,6 +91,11 @@ async def insert(tx: Tx, account_id: int, file: File) -> tuple[File, bool]:
 async def add_piece(tx: Tx, account_id: int, id: UUID, place: int, bytes: bytes) -> None:
     """Some of a file's bytes; places count from 0."""
     await tx.execute(ADD_PIECE, account_id, id, place, bytes)
+
+
+async def take_turn(tx: Tx, account_id: int) -> None:
+    """Until the transaction ends nobody else gets past this for the account."""
+    await tx.execute(TAKE_TURN, TURN, account_id)
 
 
 async def size_of_all(tx: Tx, account_id: int) -> int:
