@@ -246,6 +246,16 @@ async def test_what_a_send_names_is_kept_longer(
     assert await connection.fetchval("select keep_until from media") == NOW + until
 
 
+async def test_a_send_does_not_wait_for_what_is_being_dropped(db: Database) -> None:
+    file = await kept(db, at=NOW - KEPT - DAY)
+
+    async with db.tx() as dropping:
+        await manage.prune(dropping, NOW)
+        found = await asyncio.wait_for(wanted(db, {(MINE, file.id): NOW}), 10)
+
+    assert found == {}
+
+
 async def test_of_what_goes_while_it_is_named_the_send_is_told(
     db: Database, connection: asyncpg.Connection
 ) -> None:
@@ -263,7 +273,7 @@ async def test_of_what_goes_while_it_is_named_the_send_is_told(
 
 async def test_what_nobody_used_is_forgotten(db: Database, connection: asyncpg.Connection) -> None:
     await kept(db, PDF, at=NOW - KEPT - DAY)
-    used = await kept(db, LONG, at=NOW - KEPT - DAY)
+    used = await kept(db, LONG, at=NOW - KEPT)
     await kept(db, PNG, at=NOW - KEPT + DAY)
     await wanted(db, {(MINE, used.id): NOW})
 
@@ -280,7 +290,7 @@ async def test_so_many_are_forgotten_at_once_that_it_says_there_are_more(
     await connection.execute(
         """
         insert into media select 1, gen_random_uuid(), 'image', 'x', n::text, 1, '', $1, $1
-          from generate_series(1, 150) as n
+          from generate_series(1, 15) as n
         """,
         NOW - DAY,
     )

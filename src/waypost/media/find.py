@@ -61,7 +61,7 @@ async def sendable(tx: Tx, wanted: Mapping[Key, datetime], now: datetime) -> Map
 
     So that a file in use costs no write for each send, it is kept for longer at once.
     """
-    found = await store.sendable(tx, sorted(wanted))
+    found = await store.sendable(tx, sorted(wanted), now)
     least = {key: max(wanted[key], now + KEPT / 2) for key in found}
     late = sorted(key for key, (_, keep_until) in found.items() if keep_until < least[key])
     gone: set[Key] = set()

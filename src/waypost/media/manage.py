@@ -7,7 +7,8 @@ from waypost.kit.db import Tx
 from waypost.media import store
 from waypost.media.errors import NoSuchFile
 
-PRUNED_AT_ONCE = 100
+PRUNED_AT_ONCE = 10
+"""A gigabyte at most, so that it is soon done."""
 
 
 async def delete(tx: Tx, account_id: int, media_id: str) -> None:

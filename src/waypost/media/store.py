@@ -42,10 +42,13 @@ PIECE = "select bytes from media_pieces where account_id = $1 and media_id = $2 
 
 DELETE = "delete from media where account_id = $1 and id = $2 returning id"
 
+# What may be dropped is not among them: who keeps it longer would wait until it is, and hold up
+# everybody whose sends share its commit.
 SENDABLE = """
 select account_id, id, kind, filename, keep_until
   from unnest($1::bigint[], $2::uuid[]) as wanted (account_id, id)
   join media using (account_id, id)
+ where keep_until >= $3
 """
 
 KEEP_LONGER = """
@@ -126,9 +129,12 @@ async def delete(tx: Tx, account_id: int, id: UUID) -> bool:
     return await tx.fetchval(DELETE, account_id, id) is not None
 
 
-async def sendable(tx: Tx, keys: Sequence[Key]) -> dict[Key, tuple[Sendable, datetime]]:
-    """Of those that there are, what a send needs, and until when they are kept."""
-    rows = await tx.fetch(SENDABLE, [account for account, _ in keys], [id for _, id in keys])
+async def sendable(
+    tx: Tx, keys: Sequence[Key], now: datetime
+) -> dict[Key, tuple[Sendable, datetime]]:
+    """Of those whose time is not over, what a send needs, and until when they are kept."""
+    ids = [id for _, id in keys]
+    rows = await tx.fetch(SENDABLE, [account for account, _ in keys], ids, now)
     return {
         (account_id, id): (Sendable(MediaKind(kind), filename), keep_until)
         for account_id, id, kind, filename, keep_until in rows
