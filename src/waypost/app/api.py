@@ -61,6 +61,7 @@ def assemble(settings: Settings, db: Database, queue_type: QueueType) -> App:
     app = _fastapi(_Life(db, limiter, commit, (commit, listener, bell)))
     app.state.db, app.state.clock, app.state.guard = db, clock, guard
     app.state.settings, app.state.bell, app.state.sealer = settings, bell, sealer(settings)
+    app.state.uploads = asyncio.Semaphore(media.UPLOADS_AT_ONCE)
     lane = Lane(app, db, guard, commit, clock, queue_type)
     others = {callbacks.PATH: callbacks.BODIES, media.PATH: media.BODIES}
     edge = Edge(lane, settings.max_body_bytes, _request_ids(), others)

@@ -1,5 +1,6 @@
 """Routes of files."""
 
+from asyncio import Semaphore
 from typing import Annotated
 from urllib.parse import quote
 
@@ -26,6 +27,10 @@ from waypost.media.model import MOST_BYTES, File
 
 PATH = "/api/media"
 _FORM_BYTES = 1 << 16
+
+UPLOADS_AT_ONCE = 2
+"""Each has a connection for as long as it takes: the others are for those who send."""
+
 BODIES = Bodies(
     max(MOST_BYTES.values()) + _FORM_BYTES,
     (b"multipart/form-data",),
@@ -94,11 +99,15 @@ async def keep_file(request: Request, who: Member, db: Db, time: Time) -> FileAn
     video MP4 or 3GP of up to 16 MB, documents are anything of up to 100 MB.
     """
     settings: Settings = request.app.state.settings
+    writing: Semaphore = request.app.state.uploads
     ids, most = Ids(time), settings.media_bytes_per_account
     # Read here and not by FastAPI, which would read the form of somebody unknown too.
     async with request.form(max_files=1, max_fields=10, max_part_size=_FORM_BYTES) as form:
         loose = await _loose(form)
-        kept = await db.transact(lambda tx: keep(tx, who.account_id, loose, ids, time.now(), most))
+        async with writing:
+            kept = await db.transact(
+                lambda tx: keep(tx, who.account_id, loose, ids, time.now(), most)
+            )
     return _shown(kept)
 
 
