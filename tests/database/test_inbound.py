@@ -214,6 +214,8 @@ async def test_an_answer_is_for_whose_message_it_answers(
     (letter,) = await box.of(1)
     message_id = await connection.fetchval("select id from messages where account_id = 1")
     assert letter.answers == message_id
+    await connection.execute("delete from provider_ids")
+    assert await box.of(1) == [letter], "the provider's ids are not kept as long"
 
 
 async def test_who_wrote_long_ago_is_not_looked_for(

@@ -1,8 +1,9 @@
 """What people write to us: kept once, for the account that wrote to them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from waypost.drivers.news import Inbound
 from waypost.kit.db import Tx
@@ -10,6 +11,7 @@ from waypost.kit.ids import Ids, first_id_at
 from waypost.messages import store_inbound as store
 from waypost.messages import store_progress
 from waypost.messages.store_inbound import Letter
+from waypost.messages.store_progress import Key
 
 LOOKS_BACK = timedelta(days=90)
 """Who wrote longer ago is not looked for; an answer to a certain message finds its sender."""
@@ -35,9 +37,13 @@ async def keep(tx: Tx, told: Sequence[Inbound], ids: Ids, at: datetime) -> int:
     if not told:
         return 0
     await store_progress.plan_anew(tx)
-    owners = await _owners(tx, told, at)
+    answered = await _answered(tx, told)
+    owners = await _owners(tx, told, answered, at)
     written = sorted(enumerate(told), key=lambda numbered: numbered[1].at)
-    letters = [Letter(ids.new(), owners.get(place), each) for place, each in written]
+    letters = [
+        Letter(ids.new(), owners.get(place), _message(answered.get(place)), each)
+        for place, each in written
+    ]
     # In one order everywhere, as the same may be told by two calls at once.
     letters.sort(key=lambda letter: (letter.told.device_id, letter.told.provider_id))
     return await store.insert(tx, letters, at)
@@ -64,12 +70,18 @@ def spellings(number: str) -> list[str]:
     return [number, *others]
 
 
-async def _owners(tx: Tx, told: Sequence[Inbound], at: datetime) -> dict[int, int]:
+async def _answered(tx: Tx, told: Sequence[Inbound]) -> dict[int, Key]:
+    """By its place the message that each answers, where it is known."""
+    numbered = enumerate(told)
+    asked = [(place, each.device_id, each.reply_to) for place, each in numbered if each.reply_to]
+    return await store.answered(tx, asked)
+
+
+async def _owners(
+    tx: Tx, told: Sequence[Inbound], answered: Mapping[int, Key], at: datetime
+) -> dict[int, int]:
     """By its place the account that each is for: whose message it answers, else who wrote last."""
-    answered = [(place, each.reply_to) for place, each in enumerate(told) if each.reply_to]
-    owners = await store.answered(
-        tx, [(place, told[place].device_id, reply_to) for place, reply_to in answered]
-    )
+    owners = {place: account_id for place, (account_id, _) in answered.items()}
     strangers = [
         (place, each.device_id, number)
         for place, each in enumerate(told)
@@ -77,3 +89,7 @@ async def _owners(tx: Tx, told: Sequence[Inbound], at: datetime) -> dict[int, in
         for number in spellings(each.sender)
     ]
     return owners | await store.wrote_last(tx, strangers, at - LOOKS_BACK)
+
+
+def _message(key: Key | None) -> UUID | None:
+    return None if key is None else key[1]

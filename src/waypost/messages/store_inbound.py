@@ -11,10 +11,11 @@ import msgspec
 
 from waypost.drivers.news import Inbound
 from waypost.kit.db import Tx
+from waypost.messages.store_progress import Key
 
-# Whose message it answers.
+# Which message it answers, and whose that is.
 ANSWERED = """
-select told.place, known.account_id
+select told.place, known.account_id, known.message_id
   from unnest($1::integer[], $2::bigint[], $3::text[]) as told (place, device_id, provider_id)
   join provider_ids known using (provider_id, device_id)
 """
@@ -35,27 +36,24 @@ select distinct on (told.place) told.place, c.account_id
 INSERT = """
 with kept as (
     insert into inbound (id, account_id, device_id, provider_id, sender, sender_id, kind, text,
-                         content, reply_to, media, at, received_at)
-    select told.*, $13
+                         content, reply_to, answers, media, at, received_at)
+    select told.*, $14
       from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[],
-                  $7::text[], $8::text[], $9::jsonb[], $10::text[], $11::jsonb[],
-                  $12::timestamptz[]) as told
+                  $7::text[], $8::text[], $9::jsonb[], $10::text[], $11::uuid[],
+                  $12::jsonb[], $13::timestamptz[]) as told
         on conflict (device_id, provider_id) do nothing
     returning id, device_id, account_id, media
 ), files as (
     insert into media_fetches (inbound_id, device_id, due_at)
-    select id, device_id, $13 from kept where media is not null and account_id is not null
+    select id, device_id, $14 from kept where media is not null and account_id is not null
 )
 select count(*) from kept
 """
 
 PAGE = """
 select i.id, i.device_id, i.sender, i.sender_id, i.kind, i.text, i.content, i.media is not null
-       as has_file, i.media_id, i.media_trouble, i.at, i.received_at, known.message_id as answers
+       as has_file, i.media_id, i.media_trouble, i.at, i.received_at, i.answers
   from inbound i
-  left join provider_ids known
-    on known.provider_id = i.reply_to and known.device_id = i.device_id
-       and known.account_id = i.account_id
  where i.account_id = $1 and i.id < $2
  order by i.id desc limit $3
 """
@@ -76,10 +74,11 @@ LAST = UUID(int=2**128 - 1)
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What somebody wrote, and for whom, where that is known."""
+    """What somebody wrote, for whom, and which message it answers, where that is known."""
 
     id: UUID
     account_id: int | None
+    answers: UUID | None
     told: Inbound
 
 
@@ -105,10 +104,10 @@ class Received:
     answers: UUID | None
 
 
-async def answered(tx: Tx, told: Sequence[tuple[int, int, str]]) -> dict[int, int]:
-    """By place the account whose message is meant; asked by place, device and provider's id."""
+async def answered(tx: Tx, told: Sequence[tuple[int, int, str]]) -> dict[int, Key]:
+    """By place the message that is meant; asked by place, device and provider's id."""
     rows = await tx.fetch(ANSWERED, *_columns(told))
-    return {row["place"]: row["account_id"] for row in rows}
+    return {row["place"]: (row["account_id"], row["message_id"]) for row in rows}
 
 
 async def wrote_last(
@@ -133,6 +132,7 @@ async def insert(tx: Tx, letters: Sequence[Letter], at: datetime) -> int:
         [x.told.text for x in letters],
         [json.dumps(x.told.content) for x in letters],
         [x.told.reply_to for x in letters],
+        [x.answers for x in letters],
         [x.told.media and msgspec.json.encode(x.told.media).decode() for x in letters],
         [x.told.at for x in letters],
         at,

@@ -131,8 +131,9 @@ create table media_uploads (
     foreign key (account_id, media_id) references media on delete cascade
 );
 
--- What people wrote to us; without an account where nobody had written to them before. Its file is
--- fetched after it is kept: `media` is what the provider told of it.
+-- What people wrote to us; without an account where nobody had written to them before. `answers` is
+-- our message that it answers, by the provider's id `reply_to`, which is not known for ever. Its
+-- file is fetched after it is kept: `media` is what the provider told of it.
 create table inbound (
     id             uuid primary key,
     account_id     bigint,
@@ -144,6 +145,7 @@ create table inbound (
     text           text,
     content        jsonb not null,
     reply_to       text,
+    answers        uuid,
     media          jsonb,
     media_id       uuid,
     media_trouble  text,
