@@ -3,6 +3,7 @@
 import json
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -14,7 +15,7 @@ from waypost.drivers.port import Accepted, Refused
 from waypost.kit.clock import FrozenClock
 from waypost.kit.db import Database
 from waypost.kit.ids import Ids
-from waypost.messages import inbound, inbox
+from waypost.messages import inbound, inbox, show
 from waypost.messages.inbound import PRUNED_AT_ONCE
 from waypost.messages.store_inbound import Received
 
@@ -287,6 +288,28 @@ async def test_a_letter_comes_back_as_it_was_told(box: Mailbox) -> None:
         None,
         None,
     )
+
+
+async def test_a_file_that_was_deleted_after_it_came_is_gone(
+    box: Mailbox, connection: asyncpg.Connection
+) -> None:
+    await box.writes()
+    await box.keep(box.letter(kind="image", text=None, media=FILE))
+    await connection.execute("update inbound set media_id = $1", UUID(int=7))
+    await connection.execute(
+        """
+        insert into media select account_id, $1, 'image', 'x', 'x', 1, '', now(), now()
+          from generate_series(1, 2) as account_id
+        """,
+        UUID(int=7),
+    )
+
+    (kept,) = await box.of(1)
+    await connection.execute("delete from media where account_id = 1")
+    (gone,) = await box.of(1)
+
+    assert (kept.media_id, show.received(kept)["media_status"]) == (UUID(int=7), "kept")
+    assert (gone.media_id, show.received(gone)["media_status"]) == (None, "gone")
 
 
 async def test_pages_go_from_the_newest_on_and_show_nobody_elses(

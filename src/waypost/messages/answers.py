@@ -115,8 +115,8 @@ class ReceivedAnswer(BaseModel):
     text: str | None
     content: dict[str, Any]
     media_id: str | None
-    media_status: Literal["fetching", "kept", "lost"] | None = Field(
-        description="Null where it has no file."
+    media_status: Literal["fetching", "kept", "lost", "gone"] | None = Field(
+        description="Null where it has no file; `gone`: it was deleted, or not used for 90 days."
     )
     reply_to: str | None
     device_id: int

@@ -91,6 +91,6 @@ def received(found: Received) -> dict[str, Any]:
 def _media_status(found: Received) -> str | None:
     if not found.has_file:
         return None
-    if found.media_id is not None:
-        return "kept"
+    if found.came:
+        return "gone" if found.media_id is None else "kept"
     return "fetching" if found.media_trouble is None else "lost"

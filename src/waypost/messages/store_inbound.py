@@ -52,8 +52,10 @@ select count(*) from kept
 
 PAGE = """
 select i.id, i.device_id, i.sender, i.sender_id, i.kind, i.text, i.content, i.media is not null
-       as has_file, i.media_id, i.media_trouble, i.at, i.received_at, i.answers
+       as has_file, i.media_id is not null as came, m.id as media_id, i.media_trouble, i.at,
+       i.received_at, i.answers
   from inbound i
+  left join media m on m.account_id = i.account_id and m.id = i.media_id
  where i.account_id = $1 and i.id < $2
  order by i.id desc limit $3
 """
@@ -86,7 +88,8 @@ class Letter:
 class Received:
     """What somebody wrote, as its owner sees it. `answers` is the message of ours, where known.
 
-    `media_trouble` says why its file, where it `has_file`, will not be there.
+    Where it `has_file`, that is here as `media_id` once it `came`, until it is deleted or too old;
+    `media_trouble` says why it will not come.
     """
 
     id: UUID
@@ -97,6 +100,7 @@ class Received:
     text: str | None
     content: Mapping[str, object]
     has_file: bool
+    came: bool
     media_id: UUID | None
     media_trouble: str | None
     at: datetime
