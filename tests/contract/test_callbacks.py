@@ -215,6 +215,7 @@ def test_an_answer_is_read_by_who_wrote_to_them(server: Server, admin: Client, d
         "content": part,
         "media_id": None,
         "media_status": None,
+        "media_error": None,
         "reply_to": None,
         "device_id": int(door.rpartition("/")[2]),
         "at": "2025-06-15T23:27:53Z",

@@ -18,12 +18,12 @@ from tests.support.samples import JPEG, WEBP
 from waypost.drivers.news import Inbound, InboundMedia
 from waypost.drivers.outgoing import MediaKind
 from waypost.drivers.port import Accepted, Fetched, Refused, Retry
-from waypost.fleet.fetch import AT_ONCE, Fetching
+from waypost.fleet.fetch import AT_ONCE, FULL_WAIT, Fetching
 from waypost.kit.clock import SystemClock
 from waypost.kit.db import Database
 from waypost.kit.ids import Ids
 from waypost.media import find
-from waypost.messages import fetches, inbound, inbox
+from waypost.messages import fetches, inbound, inbox, show
 from waypost.messages.store_inbound import Received
 
 CLOCK = SystemClock()
@@ -98,6 +98,10 @@ class Desk:
         async with self.db.read() as tx:
             found, _ = await inbox.newest(tx, self.house.account_id, None, 100)
         return list(reversed(found))
+
+    async def statuses(self) -> list[str]:
+        """Where the files stand, as their owner sees it."""
+        return [show.received(each)["media_status"] for each in await self.received()]
 
     async def are_kept(self) -> bool:
         return all(each.media_id is not None for each in await self.received())
@@ -261,16 +265,27 @@ async def test_what_another_worker_has_kept_is_not_lost(desk: Desk) -> None:
     assert [each.media_trouble for each in await desk.received()] == [None]
 
 
-async def test_for_what_there_is_no_room_is_lost(desk: Desk) -> None:
+async def test_for_what_there_is_no_room_is_tried_again_after_an_hour_and_its_owner_told(
+    desk: Desk,
+) -> None:
     await desk.sent(SHOWN)
 
-    async def lost() -> bool:
+    async def told() -> bool:
         return "come to more" in ((await desk.received())[0].media_trouble or "")
 
     async with desk.fetching(most=len(LONG) - 1):
-        await until(lost)
+        await until(told)
 
+    ((attempts, wait),) = await desk.waiting()
+    assert attempts == 1
+    assert timedelta(minutes=59) < wait <= FULL_WAIT
+    assert await desk.statuses() == ["fetching"]
     assert await desk.connection.fetchval("select count(*) from media") == 0
+    await desk.connection.execute("update media_fetches set due_at = now()")
+    async with desk.fetching():
+        await until(desk.are_kept)
+    assert [each.media_trouble for each in await desk.received()] == [None]
+    assert await desk.statuses() == ["kept"]
 
 
 async def test_files_of_other_workers_devices_are_left_to_them(desk: Desk) -> None:
@@ -314,10 +329,12 @@ async def test_a_file_whose_fetch_was_cut_off_is_fetched_by_the_next_worker(desk
 async def test_after_seven_days_nothing_is_fetched_any_more(desk: Desk) -> None:
     await desk.sent(SHOWN, days_ago=8)
     await desk.sent(replace(SHOWN, provider_media_id="901"), days_ago=6)
+    await desk.connection.execute("update media_fetches set trouble = 'The server was away.'")
 
     assert not await desk.db.transact(lambda tx: fetches.give_up(tx, CLOCK.now()))
 
     old, young = await desk.received()
-    assert "seven days" in (old.media_trouble or "")
-    assert young.media_trouble is None
+    assert old.media_trouble == f"{fetches.TOO_LATE} The server was away."
+    assert young.media_trouble == "The server was away."
+    assert await desk.statuses() == ["lost", "fetching"]
     assert len(await desk.waiting()) == 1

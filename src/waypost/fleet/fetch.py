@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from tempfile import SpooledTemporaryFile
 from typing import IO
 from uuid import UUID
@@ -24,6 +25,8 @@ IN_MEMORY = 1 << 20
 
 SLOWER = 12
 """A file that cannot be had is asked for again after seconds first, and after an hour at last."""
+
+FULL_WAIT = timedelta(hours=1)
 
 _BROKEN = Retry("INTERNAL_ERROR", "The file could not be kept.")
 
@@ -96,7 +99,8 @@ class Fetching:
             with SpooledTemporaryFile(IN_MEMORY) as content:
                 return await self._keep(driver, wanted, content)
         except NoRoom as full:
-            return Refused(full.code, full.message)
+            # Their owner may delete some, for as long as the provider keeps it.
+            return Retry(full.code, full.message, FULL_WAIT)
         except (DatabaseAway, CommitUnknown):
             raise
         except Exception:
@@ -131,4 +135,4 @@ class Fetching:
         if wait is None:
             wait = SLOWER * backoff.delay(wanted.attempts + 1, self._random())
         until = self._clock.now() + wait
-        await self._db.transact(lambda tx: fetches.put_off(tx, wanted, until))
+        await self._db.transact(lambda tx: fetches.put_off(tx, wanted, until, trouble.message))

@@ -118,6 +118,9 @@ class ReceivedAnswer(BaseModel):
     media_status: Literal["fetching", "kept", "lost", "gone"] | None = Field(
         description="Null where it has no file; `gone`: it was deleted, or not used for 90 days."
     )
+    media_error: str | None = Field(
+        description="Why its file is lost, or is not here yet; then it is tried again for 7 days."
+    )
     reply_to: str | None
     device_id: int
     at: str

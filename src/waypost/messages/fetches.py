@@ -32,9 +32,9 @@ async def lost(tx: Tx, wanted: Wanted, trouble: str) -> None:
     await store.lost(tx, wanted.inbound_id, trouble)
 
 
-async def put_off(tx: Tx, wanted: Wanted, until: datetime) -> None:
-    """It is to be tried again then."""
-    await store.put_off(tx, wanted.inbound_id, until)
+async def put_off(tx: Tx, wanted: Wanted, until: datetime, trouble: str) -> None:
+    """It is to be tried again then; `trouble` is why it is not here yet."""
+    await store.put_off(tx, wanted.inbound_id, until, trouble)
 
 
 async def give_up(tx: Tx, now: datetime) -> bool:

@@ -81,6 +81,7 @@ def received(found: Received) -> dict[str, Any]:
         "content": found.content.get("message"),
         "media_id": found.media_id and files.show_id(found.media_id),
         "media_status": _media_status(found),
+        "media_error": found.media_trouble,
         "reply_to": found.answers and show_id(found.answers),
         "device_id": found.device_id,
         "at": zulu(found.at),
@@ -93,4 +94,4 @@ def _media_status(found: Received) -> str | None:
         return None
     if found.came:
         return "gone" if found.media_id is None else "kept"
-    return "fetching" if found.media_trouble is None else "lost"
+    return "fetching" if found.is_fetched else "lost"

@@ -32,16 +32,19 @@ with over as (delete from media_fetches where inbound_id = $1)
 update inbound set media_trouble = $2 where id = $1 and media_id is null
 """
 
-PUT_OFF = "update media_fetches set due_at = $2, attempts = attempts + 1 where inbound_id = $1"
+PUT_OFF = """
+update media_fetches set due_at = $2, attempts = attempts + 1, trouble = $3 where inbound_id = $1
+"""
 
 GIVE_UP = """
 with old as (
-    select f.inbound_id from media_fetches f join inbound i on i.id = f.inbound_id
+    select f.inbound_id, f.trouble from media_fetches f join inbound i on i.id = f.inbound_id
      where i.received_at < $1 limit $3 for update of f skip locked
 ), over as (
     delete from media_fetches f using old where f.inbound_id = old.inbound_id
 )
-update inbound set media_trouble = $2 from old where id = old.inbound_id
+update inbound set media_trouble = concat_ws(' ', $2::text, old.trouble)
+  from old where id = old.inbound_id
 """
 
 _reader = msgspec.json.Decoder(InboundMedia)
@@ -68,12 +71,15 @@ async def lost(tx: Tx, inbound_id: UUID, trouble: str) -> None:
     await tx.execute(LOST, inbound_id, trouble)
 
 
-async def put_off(tx: Tx, inbound_id: UUID, until: datetime) -> None:
+async def put_off(tx: Tx, inbound_id: UUID, until: datetime, trouble: str) -> None:
     """One more attempt has failed."""
-    await tx.execute(PUT_OFF, inbound_id, until)
+    await tx.execute(PUT_OFF, inbound_id, until, trouble)
 
 
 async def give_up(tx: Tx, before: datetime, trouble: str, most: int) -> int:
-    """End up to so many of what came before that time; returns how many."""
+    """End up to so many of what came before that time; returns how many.
+
+    Each keeps `trouble`, and after it its own last one.
+    """
     status = await tx.execute(GIVE_UP, before, trouble, most)
     return int(status.rpartition(" ")[2])

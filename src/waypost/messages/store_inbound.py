@@ -52,10 +52,12 @@ select count(*) from kept
 
 PAGE = """
 select i.id, i.device_id, i.sender, i.sender_id, i.kind, i.text, i.content, i.media is not null
-       as has_file, i.media_id is not null as came, m.id as media_id, i.media_trouble, i.at,
-       i.received_at, i.answers
+       as has_file, i.media_id is not null as came, m.id as media_id,
+       f.inbound_id is not null as is_fetched,
+       coalesce(i.media_trouble, f.trouble) as media_trouble, i.at, i.received_at, i.answers
   from inbound i
   left join media m on m.account_id = i.account_id and m.id = i.media_id
+  left join media_fetches f on f.inbound_id = i.id
  where i.account_id = $1 and i.id < $2
  order by i.id desc limit $3
 """
@@ -89,7 +91,7 @@ class Received:
     """What somebody wrote, as its owner sees it. `answers` is the message of ours, where known.
 
     Where it `has_file`, that is here as `media_id` once it `came`, until it is deleted or too old;
-    `media_trouble` says why it will not come.
+    `media_trouble` says why it has not come, which may end while it `is_fetched`.
     """
 
     id: UUID
@@ -102,6 +104,7 @@ class Received:
     has_file: bool
     came: bool
     media_id: UUID | None
+    is_fetched: bool
     media_trouble: str | None
     at: datetime
     received_at: datetime

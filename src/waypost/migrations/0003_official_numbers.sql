@@ -159,6 +159,7 @@ create table media_fetches (
     inbound_id  uuid primary key references inbound on delete cascade,
     device_id   bigint not null,
     attempts    integer not null default 0,
-    due_at      timestamptz not null
+    due_at      timestamptz not null,
+    trouble     text
 );
 create index media_fetches_due on media_fetches (device_id, due_at);
