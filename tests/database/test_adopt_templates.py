@@ -98,6 +98,21 @@ async def test_two_at_once_make_each_once(db: Database, connection: asyncpg.Conn
     assert await connection.fetchval("select count(*) from templates") == 50
 
 
+async def test_what_its_owner_changes_meanwhile_comes_after(
+    db: Database, connection: asyncpg.Connection
+) -> None:
+    await told(db, listed("order", "Hi {{1}}."))
+    (made,) = (await adopted(db)).created
+    await connection.execute("set lock_timeout = '50ms'")
+
+    async with db.tx() as tx:
+        await adopt(tx, 7, 1, LATER)
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await connection.execute("update templates set body = 'x' where id = $1", made.id)
+
+    await connection.execute("update templates set body = 'x' where id = $1", made.id)
+
+
 async def test_a_change_at_the_provider_is_taken_over_in_the_owners_words(db: Database) -> None:
     await told(db, listed("order", "Hi {{1}}."))
     (made,) = (await adopted(db)).created

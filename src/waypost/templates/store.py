@@ -49,7 +49,7 @@ NAMES = "select lower(name) from templates where account_id = $1"
 
 MINE = """
 select id, name, body, provider from templates
- where account_id = $1 and provider is not null order by id
+ where account_id = $1 and provider is not null order by id for no key update
 """
 
 INSERT_ALL = """
@@ -125,7 +125,7 @@ async def names(tx: Tx, account_id: int) -> set[str]:
 
 
 async def mine(tx: Tx, account_id: int) -> list[Mine]:
-    """The account's templates that have an approved one behind them."""
+    """The account's templates that have an approved one behind them, held."""
     return [_mine(row) for row in await tx.fetch(MINE, account_id)]
 
 
