@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from waypost.devices import store
+from waypost.devices import stops, store
 from waypost.devices.errors import NoSuchDevice, NothingToWarmUpTo, OtherKind, TokenStays
 from waypost.devices.model import Device, DeviceChange, Kind, NewDevice, State
 from waypost.kit.db import Tx
@@ -14,12 +14,15 @@ async def create(tx: Tx, new: NewDevice, at: datetime) -> Device:
 
 
 async def change(tx: Tx, id: int, to: DeviceChange) -> Device:
-    """Change its name, pool, configuration or pacing."""
+    """Change its name, pool, configuration or pacing. With another configuration or token it tries
+    anew, whatever the provider stopped."""
     former = _found(await store.locked(tx, id))
     if to.kind not in (None, former.kind):
         raise OtherKind.named(former.kind)
     if former.kind is Kind.CLOUD and to.config not in (None, former.config) and not to.brings_token:
         raise TokenStays.named()
+    if to.config is not None or to.brings_token:
+        await stops.lift(tx, id)
     return _paced(_found(await store.change(tx, id, to)))
 
 
@@ -39,8 +42,10 @@ async def resume(tx: Tx, id: int) -> Device:
 
 
 async def connect(tx: Tx, id: int, at: datetime) -> Device:
-    """Bring it up."""
-    return _found(await store.set_state(tx, id, State.CONNECTED, at))
+    """Bring it up, whatever the provider stopped."""
+    device = _found(await store.set_state(tx, id, State.CONNECTED, at))
+    await stops.lift(tx, id)
+    return device
 
 
 async def disconnect(tx: Tx, id: int, at: datetime) -> Device:

@@ -25,6 +25,11 @@ async def of_devices(tx: Tx, device_ids: Sequence[int], now: datetime) -> dict[i
     return await store.of_devices(tx, device_ids, now) if device_ids else {}
 
 
+async def lift(tx: Tx, device_id: int) -> None:
+    """Somebody saw to it: what was told of the device until now stops it no more."""
+    await store.lift(tx, device_id)
+
+
 async def prune(tx: Tx, now: datetime) -> bool:
     """Forget what is over for long; says whether there is more."""
     return await store.prune(tx, now - KEPT, AT_ONCE) == AT_ONCE

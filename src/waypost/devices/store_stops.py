@@ -6,7 +6,8 @@ from datetime import datetime
 from waypost.drivers.news import Stop
 from waypost.kit.db import Tx
 
-# In one order everywhere, as others may tell of the same at once.
+# In one order everywhere, as others may tell of the same at once. The device comes first, as for
+# who deletes it: an update of its stop would wait for nobody, but an insert for the deletion.
 NOTE = """
 insert into device_stops as s (device_id, level, template, language, code, reason, at, until)
 select told.*
@@ -15,6 +16,7 @@ select told.*
     as told (device_id, level, template, language, code, reason, at, until)
   join devices d on d.id = told.device_id
  order by told.device_id, told.level, told.template, told.language
+   for key share of d
     on conflict (device_id, level, template, language) do update
    set code = excluded.code, reason = excluded.reason, at = excluded.at, until = excluded.until
  where s.until < excluded.until
@@ -25,6 +27,8 @@ select device_id, at, until, level, code, reason, template, language from device
  where device_id = any($1::bigint[]) and until > $2
  order by device_id, level, template, language
 """
+
+LIFT = "delete from device_stops where device_id = $1"
 
 PRUNE = """
 delete from device_stops where ctid = any(array(
@@ -57,6 +61,11 @@ async def of_devices(tx: Tx, device_ids: Sequence[int], now: datetime) -> dict[i
         stop = Stop(**told, template=(name, language) if name else None)
         found.setdefault(stop.device_id, []).append(stop)
     return found
+
+
+async def lift(tx: Tx, device_id: int) -> None:
+    """Nothing of it is stopped any more."""
+    await tx.execute(LIFT, device_id)
 
 
 async def prune(tx: Tx, before: datetime, most: int) -> int:

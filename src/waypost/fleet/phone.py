@@ -63,6 +63,7 @@ class Phone:
         self._pause = 0.0
         self._connections = 0
         self._seen_down = False
+        self._trusted_at = device.state_at if device.state is State.CONNECTED else None
         self._down = asyncio.Event()
         self._asked = asyncio.Event()
         self.pace = self._new_pace(sent_today=0)
@@ -92,21 +93,21 @@ class Phone:
     def follow(self, device: Device) -> None:
         """What its row says now. One that is down, and that somebody connects, tries at once."""
         self.device = device
-        self._heed(device)
         if device.pacing != self.pace.pacing:
             self.pace = self._new_pace(self.pace.sent_today)
         if device.state is State.DISCONNECTED:
             self._seen_down = not self.is_up
         elif self._seen_down and not self.is_up:
             self._seen_down, self._setbacks = False, 0
+            self._trusted_at = device.state_at
             self._asked.set()
+        if self.is_up and (down := self._heed()) is not None:
+            self._lose(down)
 
-    def _heed(self, device: Device) -> None:
-        """Obey what callbacks told; only while it is up, as who connects it anew may try again."""
-        if self.is_up and device.stops and isinstance(self.driver, HeedsStops):
-            down = self.driver.heed(device.stops)
-            if down is not None:
-                self._lose(down)
+    def _heed(self) -> DeviceDown | None:
+        """Obey what callbacks told, but what is of a time before somebody connected the device."""
+        news = [stop for stop in self.device.stops if _is_later(stop.at, self._trusted_at)]
+        return self.driver.heed(news) if news and isinstance(self.driver, HeedsStops) else None
 
     async def send(self, outgoing: Outgoing) -> Outcome:
         """Send one message; a drop found on the way takes the device out until it is back."""
@@ -137,7 +138,7 @@ class Phone:
             if self._past is None:
                 self._past = await self._recall(self.device.id)
                 self.pace.correct(self._past.sent_today)
-            down = await self.driver.connect(self._past.unconfirmed)
+            down = await self.driver.connect(self._past.unconfirmed) or self._heed()
         except Unavailable:
             return DeviceDown("The database is away.")
         except Exception:
@@ -183,3 +184,7 @@ class Phone:
     def _new_pace(self, sent_today: int) -> Pace:
         device = self.device
         return Pace(device.pacing, device.created_at, self._clock, self._random, sent_today)
+
+
+def _is_later(at: datetime, than: datetime | None) -> bool:
+    return than is None or at > than

@@ -46,7 +46,10 @@ def device(pacing: Mapping[str, object] | None = None) -> Device:
 
 @asynccontextmanager
 async def kept(
-    driver: Scripted, pacing: Mapping[str, object] | None = None, sent_today: int = 0
+    driver: Scripted,
+    pacing: Mapping[str, object] | None = None,
+    sent_today: int = 0,
+    row: Device | None = None,
 ) -> AsyncIterator[Phone]:
     """A phone that is kept connected for the length of the block."""
 
@@ -54,7 +57,7 @@ async def kept(
         return Past([], sent_today)
 
     made = Made(driver, window=3)
-    phone = Phone(device(pacing), made, recall, SystemClock(), lambda: 0.5, lambda: None)
+    phone = Phone(row or device(pacing), made, recall, SystemClock(), lambda: 0.5, lambda: None)
     keeping = asyncio.create_task(phone.keep())
     yield phone
     keeping.cancel()
@@ -219,22 +222,63 @@ async def test_what_was_noted_of_its_rest_stands_until_its_count_of_the_day_is_r
 
 
 class Heeding(Scripted):
-    """A driver whose provider tells by callbacks too what has stopped."""
+    """A driver whose provider tells by callbacks too what has stopped; each once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heeded: list[Stop] = []
 
     def heed(self, stops: Sequence[Stop]) -> DeviceDown | None:
-        return DeviceDown(stops[0].reason, timedelta(hours=1))
+        new = [stop for stop in stops if stop not in self.heeded]
+        self.heeded += new
+        return DeviceDown(new[0].reason, timedelta(hours=1)) if new else None
+
+
+LATER = NOON + timedelta(minutes=1)
+UNPAID = Stop(1, LATER, LATER, "account", "131042", "See its payment method.")
+DOWN = "See its payment method. Next try after 3600.0 s"
 
 
 async def test_what_callbacks_stop_takes_it_out_at_once() -> None:
-    stop = Stop(1, NOON, NOON, "account", "131042", "See its payment method.")
     async with kept(Heeding()) as phone:
-        phone.follow(replace(phone.device, stops=(stop,)))
-        assert phone.trouble is None, "who connects it may try"
         await comes_up(phone)
 
-        phone.follow(replace(phone.device, stops=(stop,)))
+        phone.follow(replace(phone.device, stops=(UNPAID,)))
 
         assert not phone.is_up
         assert phone.room() == 0
-        assert phone.trouble is not None
-        assert phone.trouble.startswith("See its payment method. Next try after 3600.0 s")
+        assert (await goes_wrong(phone)).startswith(DOWN)
+
+
+async def test_what_callbacks_stopped_before_it_is_not_tried_by_who_takes_over() -> None:
+    taken_over = replace(
+        device(), state=State.DISCONNECTED, state_reason="It is being connected.", state_at=LATER
+    )
+    driver = Heeding()
+    async with kept(driver, row=replace(taken_over, stops=(UNPAID,))) as phone:
+        assert (await goes_wrong(phone)).startswith(DOWN)
+        assert (driver.connected, phone.is_up) == (1, False)
+
+
+async def test_who_connects_it_is_stopped_by_later_news_only() -> None:
+    connected_at = LATER + timedelta(minutes=1)
+    late = replace(UNPAID, at=connected_at)
+    new = replace(UNPAID, at=connected_at + timedelta(seconds=1))
+    async with kept(Heeding()) as phone:
+        await comes_up(phone)
+        phone.follow(replace(phone.device, stops=(UNPAID,)))
+        phone.follow(replace(device(), state=State.DISCONNECTED, state_reason=phone.trouble))
+        await asyncio.sleep(0)
+
+        phone.follow(replace(device(), state_at=connected_at))
+        await comes_up(phone)
+        phone.follow(replace(phone.device, stops=(late,)))
+        assert phone.is_up
+
+        phone.follow(replace(phone.device, stops=(new,)))
+        assert not phone.is_up
+
+
+async def test_what_was_told_before_somebody_connected_it_does_not_stop_a_new_driver() -> None:
+    async with kept(Heeding(), row=replace(device(), state_at=LATER, stops=(UNPAID,))) as phone:
+        await comes_up(phone)
