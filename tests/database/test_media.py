@@ -25,7 +25,7 @@ from waypost.media.errors import NoRoom, NoSuchFile
 from waypost.media.find import Key
 from waypost.media.keep import PIECE, examine, keep
 from waypost.media.model import KEPT, File, Sendable
-from waypost.media.shelf import GOOD, DeviceShelf
+from waypost.media.shelf import GOOD, YOUNG, DeviceShelf
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 CLOCK = FrozenClock(NOW)
@@ -349,14 +349,28 @@ async def test_what_a_device_gave_is_known_while_the_provider_has_it(db: Databas
 
 
 async def test_an_id_that_the_provider_takes_no_more_is_forgotten(db: Database) -> None:
-    shelf = DeviceShelf(db, CLOCK, (await Number().make(db)).id)
+    clock = FrozenClock(NOW)
+    shelf = DeviceShelf(db, clock, (await Number().make(db)).id)
     media = shown(await kept(db))
     await shelf.note(REF, media, "901")
 
-    await shelf.forget(REF, media, "900")
-    assert await shelf.provider_id(REF, media) == "901", "a newer one stays"
-    await shelf.forget(REF, media, "901")
+    clock.advance(YOUNG)
+    assert await shelf.forget(REF, media, "900"), "a newer one may help"
+    assert await shelf.provider_id(REF, media) == "901"
+    assert await shelf.forget(REF, media, "901")
     assert await shelf.provider_id(REF, media) is None
+
+
+async def test_an_id_of_just_now_is_not_forgotten(db: Database) -> None:
+    clock = FrozenClock(NOW)
+    shelf = DeviceShelf(db, clock, (await Number().make(db)).id)
+    media = shown(await kept(db))
+    await shelf.note(REF, media, "901")
+
+    clock.advance(YOUNG - timedelta(seconds=1))
+
+    assert not await shelf.forget(REF, media, "901")
+    assert await shelf.provider_id(REF, media) == "901"
 
 
 async def test_a_device_with_another_number_has_given_nothing(db: Database) -> None:

@@ -26,11 +26,14 @@ def frozen() -> FrozenClock:
 
 @dataclass
 class Shelved:
-    """The files that we keep; `trouble` is what the database does instead of answering."""
+    """The files that we keep; what it noted itself is young. `trouble` is what the database does
+    instead of answering, `forgetting` instead of forgetting."""
 
     files: dict[UUID, bytes] = field(default_factory=dict)
     given: dict[UUID, str] = field(default_factory=dict)
+    young: set[str] = field(default_factory=set)
     trouble: Exception | None = None
+    forgetting: Exception | None = None
 
     async def provider_id(self, ref: Ref, media: Media) -> str | None:
         if self.trouble is not None:
@@ -48,11 +51,15 @@ class Shelved:
     async def note(self, ref: Ref, media: Media, provider_id: str) -> None:
         assert media.media_id is not None
         self.given[media.media_id] = provider_id
+        self.young.add(provider_id)
 
-    async def forget(self, ref: Ref, media: Media, provider_id: str) -> None:
+    async def forget(self, ref: Ref, media: Media, provider_id: str) -> bool:
+        if self.forgetting is not None:
+            raise self.forgetting
         assert media.media_id is not None
-        if self.given.get(media.media_id) == provider_id:
+        if self.given.get(media.media_id) == provider_id and provider_id not in self.young:
             del self.given[media.media_id]
+        return provider_id not in self.young
 
 
 @asynccontextmanager

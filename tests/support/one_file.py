@@ -34,8 +34,9 @@ class OneFile:
     async def note(self, ref: Ref, media: Media, provider_id: str) -> None:
         self.given[media.media_id] = provider_id
 
-    async def forget(self, ref: Ref, media: Media, provider_id: str) -> None:
+    async def forget(self, ref: Ref, media: Media, provider_id: str) -> bool:
         self.given.pop(media.media_id, None)
+        return True
 
 
 def outgoing(to: str = TO, text: str = "Hello", **more: Any) -> Outgoing:

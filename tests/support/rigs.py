@@ -190,7 +190,7 @@ class EmptyShelf:
     async def note(self, ref: Ref, media: Media, provider_id: str) -> None:
         raise AssertionError("there was nothing to give")
 
-    async def forget(self, ref: Ref, media: Media, provider_id: str) -> None:
+    async def forget(self, ref: Ref, media: Media, provider_id: str) -> bool:
         raise AssertionError("there was nothing to forget")
 
 

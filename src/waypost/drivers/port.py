@@ -94,8 +94,9 @@ class Shelf(Protocol):
     async def note(self, ref: Ref, media: Media, provider_id: str) -> None:
         """This device has given it to the provider."""
 
-    async def forget(self, ref: Ref, media: Media, provider_id: str) -> None:
-        """The provider takes this id no more."""
+    async def forget(self, ref: Ref, media: Media, provider_id: str) -> bool:
+        """The provider takes this id no more, it seems; whether another one may help, which it
+        does not where this one is of just now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,10 @@ from waypost.media import find, store, store_uploads
 GOOD = timedelta(days=29)
 """The provider forgets a file after 30 days."""
 
+YOUNG = timedelta(hours=1)
+"""For so long an id is surely known to who gave it: what is refused with it is so for another
+reason, and were its file given anew, so would it be for each of thousands of such messages."""
+
 
 class DeviceShelf:
     """The shelf of one device."""
@@ -50,11 +54,11 @@ class DeviceShelf:
             lambda tx: store_uploads.note(tx, account_id, id, self._device_id, provider_id, at)
         )
 
-    async def forget(self, ref: Ref, media: Media, provider_id: str) -> None:
-        """The provider takes this id no more."""
+    async def forget(self, ref: Ref, media: Media, provider_id: str) -> bool:
+        """The provider takes this id no more, it seems; whether another one may help."""
         if media.media_id is None:
-            return
-        account_id, id = ref.account_id, media.media_id
-        await self._db.transact(
-            lambda tx: store_uploads.forget(tx, account_id, id, self._device_id, provider_id)
+            return False
+        account_id, id, old = ref.account_id, media.media_id, self._clock.now() - YOUNG
+        return await self._db.transact(
+            lambda tx: store_uploads.forget(tx, account_id, id, self._device_id, provider_id, old)
         )

@@ -28,8 +28,14 @@ select m.account_id, m.id, d.id, d.config->>'phone_number_id', $4, $5
 """
 
 FORGET = """
-delete from media_uploads
- where account_id = $1 and media_id = $2 and device_id = $3 and provider_id = $4
+with forgotten as (
+    delete from media_uploads
+     where account_id = $1 and media_id = $2 and device_id = $3 and provider_id = $4
+       and uploaded_at <= $5)
+select not exists (
+    select from media_uploads
+     where account_id = $1 and media_id = $2 and device_id = $3 and provider_id = $4
+       and uploaded_at > $5)
 """
 
 
@@ -48,6 +54,10 @@ async def note(
     await tx.execute(NOTE, account_id, id, device_id, provider_id, at)
 
 
-async def forget(tx: Tx, account_id: int, id: UUID, device_id: int, provider_id: str) -> None:
-    """The device has it there under this id no more; under a newer one it has."""
-    await tx.execute(FORGET, account_id, id, device_id, provider_id)
+async def forget(
+    tx: Tx, account_id: int, id: UUID, device_id: int, provider_id: str, before: datetime
+) -> bool:
+    """The device has it there under this id no more, where it was given before that time; whether
+    it was not given later. Under another id it has."""
+    is_old: bool = await tx.fetchval(FORGET, account_id, id, device_id, provider_id, before)
+    return is_old

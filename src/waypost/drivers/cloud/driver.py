@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
 from typing import TypeGuard
 
 from waypost.drivers.cloud import errors, payload
@@ -32,11 +31,7 @@ from waypost.kit.log import get
 
 UPLOAD_TRIES = 5
 ORDINARY = "accepted"  # others wait at the provider, as while it looks at a template's quality
-GIVEN_TRIES = 2
-"""Once with an id that the provider may have forgotten, and once with a new one."""
-
 OF_A_FILE = ("100", "131009", "131053")
-AT_ONCE = timedelta(0)
 BEHIND_A_GATEWAY = (502, 504)  # who it asked may have taken the message before it fell silent
 
 log = get(__name__)
@@ -122,8 +117,7 @@ class CloudDriver:
         outcome = self._judge(reply, outgoing)
         if file_id is None or file is None or not _is_of_its_file(outcome):
             return outcome
-        await self._files.forget(outgoing.ref, file, file_id)
-        return Retry(outcome.code, outcome.message, AT_ONCE, tries=GIVEN_TRIES)
+        return await self._files.refused(outgoing, file, file_id, outcome)
 
     def _judge(self, reply: Reply, outgoing: Outgoing) -> Outcome:
         match reply:

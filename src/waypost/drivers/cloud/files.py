@@ -14,13 +14,14 @@ from waypost.drivers.cloud.client import Answer, Download, Graph, Lost, TooLarge
 from waypost.drivers.cloud.errors import Fault, Level, Told
 from waypost.drivers.cloud.loose import text
 from waypost.drivers.news import InboundMedia
-from waypost.drivers.outgoing import Media, Ref
+from waypost.drivers.outgoing import Media, Outgoing, Ref
 from waypost.drivers.port import Fetched, KeptFile, Refused, Retry, Shelf
 from waypost.kit.errors import Unavailable
 from waypost.kit.log import get
 
 MOST_BYTES = 100 << 20
 MOST_STEPS = 3
+AT_ONCE = timedelta(0)
 HOSTS = ("fbsbx.com", "fbcdn.net", "facebook.com", "whatsapp.net")
 """Whose addresses the provider's files are at; the token goes with the question."""
 
@@ -72,12 +73,21 @@ class Files:
             if not turn.takers:
                 self._giving.pop(key, None)
 
-    async def forget(self, ref: Ref, media: Media, id: str) -> None:
-        """The provider takes this id no more: the file is to be given anew."""
+    async def refused(
+        self, outgoing: Outgoing, media: Media, id: str, said: Refused
+    ) -> Refused | Retry:
+        """What becomes of a message that was refused, it may be for the id of its file: it goes
+        once more, with the file given anew, but where that was done just now."""
         try:
-            await self._shelf.forget(ref, media, id)
+            may_help = await self._shelf.forget(outgoing.ref, media, id)
         except Unavailable:
-            log.warning("cloud.file_not_forgotten", phone_number_id=self._phone_number_id)
+            return _AWAY
+        except Exception:  # the provider has said what became of the message, whatever ails us
+            log.exception("cloud.file_not_forgotten", phone_number_id=self._phone_number_id)
+            return said
+        if not may_help:
+            return said
+        return Retry(said.code, said.message, AT_ONCE, tries=outgoing.attempt + 1)
 
     async def fetch(
         self, media: InboundMedia, into: Callable[[bytes], Awaitable[None]]

@@ -121,16 +121,52 @@ async def test_a_file_whose_id_is_taken_no_more_is_given_anew(code: int) -> None
 
         again = await driver.send(WITH_PICTURE)
         assert isinstance(again, Retry)
-        assert (again.code, again.after, again.counts, again.tries) == (
-            str(code),
-            timedelta(0),
-            True,
-            2,
-        )
+        assert (again.code, again.after, again.counts) == (str(code), timedelta(0), True)
         assert isinstance(await driver.send(replace(WITH_PICTURE, attempt=2)), Accepted)
 
         assert [post["image"]["id"] for post in there.posts()] == ["900", "901"]
         assert kept.given == {PICTURE: "901"}
+
+
+@pytest.mark.parametrize("attempt", [1, 3])
+async def test_it_goes_once_more_whatever_happened_to_it_before(attempt: int) -> None:
+    kept = shelf()
+    kept.given[PICTURE] = "900"
+    async with provider() as there, numbered(there.url, frozen(), kept) as driver:
+        there.say("messages", refusal(131009))
+
+        again = await driver.send(replace(WITH_PICTURE, attempt=attempt))
+
+        assert isinstance(again, Retry)
+        assert again.tries == attempt + 1
+
+
+async def test_what_is_refused_with_a_new_id_is_refused_for_another_reason() -> None:
+    kept = shelf()
+    async with provider() as there, numbered(there.url, frozen(), kept) as driver:
+        there.say("messages", refusal(100), refusal(100))
+        there.say("media", GIVEN)
+
+        for _ in range(2):
+            assert isinstance(await driver.send(WITH_PICTURE), Refused)
+
+        assert uploads(there) == 1
+        assert kept.given == {PICTURE: "901"}
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind"),
+    [(Unavailable("The database is away."), Retry), (asyncpg.DiskFullError("No room."), Refused)],
+)
+async def test_a_fault_of_ours_does_not_hide_that_the_provider_refused(
+    trouble: Exception, kind: type[Outcome]
+) -> None:
+    kept = shelf()
+    kept.given[PICTURE], kept.forgetting = "900", trouble
+    async with provider() as there, numbered(there.url, frozen(), kept) as driver:
+        there.say("messages", refusal(131053))
+
+        assert isinstance(await driver.send(WITH_PICTURE), kind)
 
 
 async def test_a_template_s_file_is_given_too() -> None:
