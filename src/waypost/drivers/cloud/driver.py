@@ -147,7 +147,7 @@ class CloudDriver:
         status = answer.status
         error = None if answer.body is None else answer.body.get("error")
         told = errors.told(error)
-        if told.code is None and status in BEHIND_A_GATEWAY:
+        if told.code not in errors.TABLE and status in BEHIND_A_GATEWAY:
             return Unknown(f"The provider's gateway answered {status}: it may have gone.")
         if error is None:
             if status == 429 or status >= 500:

@@ -162,6 +162,7 @@ def page(status: int) -> bytes:
 OF_A_GATEWAY = {
     "page": page,
     "message": lambda status: answer(status, {"error": {"message": "upstream request timeout"}}),
+    "its own code": lambda status: answer(status, {"error": {"code": status, "message": "No."}}),
     "text": lambda status: answer(status, {"error": "Bad Gateway"}),
 }
 
