@@ -15,6 +15,12 @@ from waypost.kit.db import RETRIES, CommitUnknown, Database, DatabaseAway, Tx
 from waypost.kit.errors import Conflict, Unavailable
 
 ADD = "insert into things (name) values ($1)"
+SLEEPS = """
+select exists (
+    select from pg_stat_activity
+     where datname = current_database() and wait_event = 'PgSleep' and query like '%pg_sleep(60)%'
+)
+"""
 ALL = "select name from things order by name"
 TERMINATE = """
 select pg_terminate_backend(pid) from pg_stat_activity
@@ -96,16 +102,18 @@ async def test_what_a_block_did_is_undone_when_it_raises(
 async def test_what_a_block_did_is_undone_when_its_task_is_cancelled(
     db: Database, connection: asyncpg.Connection
 ) -> None:
-    inside = asyncio.Event()
-
     async def work() -> None:
         async with db.tx() as tx:
             await tx.execute(ADD, "a")
-            inside.set()
             await tx.execute("select pg_sleep(60)")
 
+    async def sleeps() -> bool:
+        """A cancellation that is faster than the statement would find nothing to cancel."""
+        found: bool = await connection.fetchval(SLEEPS)
+        return found
+
     task = asyncio.create_task(work())
-    await inside.wait()
+    await until(sleeps)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
